@@ -1,0 +1,186 @@
+package signals
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Bounds of one signal to a conversation (design, section 6), and of what one
+// event may carry into it: longer texts are cut and marked, raw stays outside.
+const (
+	MaxBatchEvents = 100
+	MaxBatchBytes  = 256 << 10
+	MaxTextBytes   = 16 << 10
+)
+
+// Batch is the payload of [EventsSignal]. The events stay raw so that one that
+// cannot be decoded costs only itself.
+type Batch struct {
+	// Summary lets Temporal's history read itself, such as
+	// "message.received ×2".
+	Summary string            `json:"summary,omitempty"`
+	Events  []json.RawMessage `json:"events"`
+}
+
+// Start is the optional input of the conversation workflow: what the session
+// before left behind.
+type Start struct {
+	// Version of this struct; 0 and 1 mean this form.
+	Version int `json:"version,omitempty"`
+	// Session is the number of the session that begins; 0 means the run must
+	// find it out.
+	Session int `json:"session,omitempty"`
+	// Conversation is the platform's chat id where the workflow id carries
+	// only its hash.
+	Conversation string `json:"conversation,omitempty"`
+	// Seqs is the highest Seq seen, per inbox.
+	Seqs map[string]int64 `json:"seqs,omitempty"`
+	IDs  []SeenID         `json:"ids,omitempty"`
+	// Threads are the closed ones; an event that names one belongs to its
+	// closed session.
+	Threads []string `json:"threads,omitempty"`
+	// ClosedAt is when the session before closed.
+	ClosedAt time.Time `json:"closed_at,omitzero"`
+}
+
+// Result is what a completed conversation run returns, in the same terms in
+// which the next one is started.
+type Result struct {
+	Version  int              `json:"version"`
+	Session  int              `json:"session"`
+	Seqs     map[string]int64 `json:"seqs,omitempty"`
+	IDs      []SeenID         `json:"ids,omitempty"`
+	Threads  []string         `json:"threads,omitempty"`
+	ClosedAt time.Time        `json:"closed_at,omitzero"`
+}
+
+// Next returns the input with which the session after r starts.
+func (r Result) Next() Start {
+	return Start{
+		Version: 1, Session: r.Session + 1, Seqs: r.Seqs, IDs: r.IDs, Threads: r.Threads, ClosedAt: r.ClosedAt,
+	}
+}
+
+// NewBatch makes the payload of one signal. Seq and Inbox go along as they
+// are; Raw stays behind.
+func NewBatch(events []Event) (Batch, error) {
+	batch := Batch{Summary: Summarize(events), Events: make([]json.RawMessage, 0, len(events))}
+
+	for i := range events {
+		event := events[i].Bounded()
+
+		raw, err := json.Marshal(event)
+		if err != nil {
+			return Batch{}, fmt.Errorf("encode event %s: %w", event.ID, err)
+		}
+
+		batch.Events = append(batch.Events, raw)
+	}
+
+	return batch, nil
+}
+
+// Summarize counts the types of events in order of their first appearance.
+func Summarize(events []Event) string {
+	counts := make(map[Type]int, len(events))
+	order := make([]Type, 0, len(events))
+
+	for i := range events {
+		if counts[events[i].Type] == 0 {
+			order = append(order, events[i].Type)
+		}
+
+		counts[events[i].Type]++
+	}
+
+	parts := make([]string, 0, len(order))
+
+	for _, t := range order {
+		part := string(t)
+		if counts[t] > 1 {
+			part += " ×" + strconv.Itoa(counts[t])
+		}
+
+		parts = append(parts, part)
+	}
+
+	return strings.Join(parts, ", ")
+}
+
+// Bounded returns the event as it may enter a workflow: without Raw, and with
+// every text cut to [MaxTextBytes], a cut message marked truncated.
+func (e Event) Bounded() Event { //nolint:gocritic // a copy is what is wanted
+	e.Raw = nil
+
+	if e.Message != nil {
+		e.Message = e.Message.bounded()
+	}
+
+	if e.Form != nil && len(e.Form.Text) > MaxTextBytes {
+		form := *e.Form
+		form.Text = Cut(form.Text, MaxTextBytes)
+		e.Form = &form
+	}
+
+	if e.Preview != nil && len(e.Preview.Text) > MaxTextBytes {
+		preview := *e.Preview
+		preview.Text = Cut(preview.Text, MaxTextBytes)
+		e.Preview = &preview
+	}
+
+	if e.Note != nil && len(e.Note.Text) > MaxTextBytes {
+		note := *e.Note
+		note.Text = Cut(note.Text, MaxTextBytes)
+		e.Note = &note
+	}
+
+	if e.Summary != nil && len(e.Summary.Text) > MaxTextBytes {
+		summary := *e.Summary
+		summary.Text = Cut(summary.Text, MaxTextBytes)
+		e.Summary = &summary
+	}
+
+	if e.Unreplied != nil && len(e.Unreplied.Text) > MaxTextBytes {
+		unreplied := *e.Unreplied
+		unreplied.Text = Cut(unreplied.Text, MaxTextBytes)
+		e.Unreplied = &unreplied
+	}
+
+	return e
+}
+
+func (m *Message) bounded() *Message {
+	if len(m.Text) <= MaxTextBytes && len(m.Rich) <= MaxTextBytes && len(m.Custom) <= MaxTextBytes {
+		return m
+	}
+
+	cut := *m
+	cut.Truncated = true
+	cut.Text = Cut(m.Text, MaxTextBytes)
+
+	if len(m.Rich) > MaxTextBytes {
+		cut.Rich = nil
+	}
+
+	if len(m.Custom) > MaxTextBytes {
+		cut.Custom = nil
+	}
+
+	return &cut
+}
+
+// Cut shortens s to at most limit bytes without splitting a character.
+func Cut(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+
+	for limit > 0 && s[limit]&0xC0 == 0x80 {
+		limit--
+	}
+
+	return s[:limit]
+}

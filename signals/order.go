@@ -1,0 +1,72 @@
+package signals
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// OrderKind says what a delivery workflow is to do.
+type OrderKind string
+
+// The kinds of order.
+const (
+	// OrderNotice delivers Event to a channel.
+	OrderNotice OrderKind = "notice"
+	// OrderCancel drops what Group names and has not gone out yet.
+	OrderCancel OrderKind = "cancel"
+	// OrderTicket makes the external ticket.
+	OrderTicket OrderKind = "ticket"
+)
+
+// Order is one effect that leaves a conversation for a delivery workflow.
+type Order struct {
+	// Key is the idempotency key: workflow id, session and counter. It goes
+	// out as webhook-id or Idempotency-Key and stays the same over attempts.
+	Key     string    `json:"key"`
+	Kind    OrderKind `json:"kind"`
+	Target  string    `json:"target"`
+	Session int       `json:"session"`
+	// Counter ascends per session over all targets; a delivery drops what is
+	// at or below the highest it has seen of that session.
+	Counter int64 `json:"counter"`
+	// Group ties orders together that one cancel drops, such as the pushes of
+	// one episode.
+	Group string `json:"group,omitempty"`
+	// ExpiresAt: no attempt starts at or after it; zero means the target's own
+	// limit.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	Event     *Event    `json:"event,omitempty"`
+	Ticket    *Ticket   `json:"ticket,omitempty"`
+	// About is what a notice needs to know beside its event.
+	About *About `json:"about,omitempty"`
+}
+
+// About is the conversation as a notice shows it.
+type About struct {
+	Subject         string `json:"subject,omitempty"`
+	Property        string `json:"property,omitempty"`
+	VisitorName     string `json:"visitor_name,omitempty"`
+	VisitorNickname string `json:"visitor_nickname,omitempty"`
+	CustomerID      string `json:"customer_id,omitempty"`
+	AgentID         string `json:"agent_id,omitempty"`
+	AgentNickname   string `json:"agent_nickname,omitempty"`
+}
+
+// OrderBatch is the payload of [OrdersSignal].
+type OrderBatch struct {
+	Summary string            `json:"summary,omitempty"`
+	Orders  []json.RawMessage `json:"orders"`
+}
+
+// DeliveryStart is the optional input of the delivery workflow.
+type DeliveryStart struct {
+	Version int `json:"version,omitempty"`
+	// Counters is the highest Counter seen, per session.
+	Counters map[int]int64 `json:"counters,omitempty"`
+}
+
+// DeliveryResult is what a completed delivery run returns.
+type DeliveryResult struct {
+	Version  int           `json:"version"`
+	Counters map[int]int64 `json:"counters,omitempty"`
+}
