@@ -77,8 +77,8 @@ func ValidName(s string) bool { return nameForm.MatchString(s) }
 
 // Key names one conversation: its source and the platform's chat id.
 type Key struct {
-	Source       string
-	Conversation string
+	Source       string `json:"source"`
+	Conversation string `json:"conversation"`
 }
 
 // String returns the key as source/conversation, for logs.
