@@ -24,6 +24,22 @@ type Details struct {
 	PreviousThread string        `json:"previous_thread,omitempty"`
 	NextThread     string        `json:"next_thread,omitempty"`
 	Queue          *Queue        `json:"queue,omitempty"`
+	// ThreadDetails is what the platform says about the thread alone.
+	ThreadDetails *ThreadDetails `json:"thread_details,omitempty"`
+}
+
+// ThreadDetails is what a platform with several threads in one conversation
+// says about the one an event names.
+type ThreadDetails struct {
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	// Order numbers the threads of a conversation where the platform does.
+	Order      *int64   `json:"order,omitempty"`
+	UserIDs    []string `json:"user_ids,omitempty"`
+	GroupIDs   []string `json:"group_ids,omitempty"`
+	Properties Values   `json:"properties,omitempty"`
+	// RestrictedAccess says why the platform hides the thread's events.
+	RestrictedAccess string `json:"restricted_access,omitempty"`
+	QueuesSeconds    *int64 `json:"queues_seconds,omitempty"`
 }
 
 // StatusChange says that a platform changed a conversation's status.
@@ -52,23 +68,29 @@ type Participant struct {
 	RoutingStatus string     `json:"routing_status,omitempty"`
 	SeenUpTo      time.Time  `json:"seen_up_to,omitzero"`
 	Customer      *Customer  `json:"customer,omitempty"`
+	// Fields is what else the platform says, by its own names.
+	Fields map[string]json.RawMessage `json:"fields,omitempty"`
 }
 
 // Customer is what a platform knows about a visitor.
 type Customer struct {
-	ID            string                     `json:"id,omitempty"`
-	ExternalID    string                     `json:"external_id,omitempty"`
-	Name          string                     `json:"name,omitempty"`
-	Nickname      string                     `json:"nickname,omitempty"`
-	Email         string                     `json:"email,omitempty"`
-	Phone         string                     `json:"phone,omitempty"`
-	Avatar        string                     `json:"avatar,omitempty"`
-	CreatedAt     time.Time                  `json:"created_at,omitzero"`
-	EmailVerified *bool                      `json:"email_verified,omitempty"`
+	ID            string    `json:"id,omitempty"`
+	ExternalID    string    `json:"external_id,omitempty"`
+	Name          string    `json:"name,omitempty"`
+	Nickname      string    `json:"nickname,omitempty"`
+	Email         string    `json:"email,omitempty"`
+	Phone         string    `json:"phone,omitempty"`
+	Avatar        string    `json:"avatar,omitempty"`
+	CreatedAt     time.Time `json:"created_at,omitzero"`
+	EmailVerified *bool     `json:"email_verified,omitempty"`
+	// Fields is what else the platform says, by its own names.
 	Fields        map[string]json.RawMessage `json:"fields,omitempty"`
 	SessionFields []SessionField             `json:"session_fields,omitempty"`
 	LastVisit     json.RawMessage            `json:"last_visit,omitempty"`
 	Statistics    map[string]json.RawMessage `json:"statistics,omitempty"`
+	// Wrapped says that the platform put the customer into an object of that
+	// name, where it could have been the payload itself.
+	Wrapped bool `json:"wrapped,omitempty"`
 }
 
 // SessionField is one custom variable of a visitor's session, in order.
@@ -110,6 +132,9 @@ type Message struct {
 	Lang       string          `json:"lang,omitempty"`
 	Channel    string          `json:"channel,omitempty"`
 	Seen       string          `json:"seen,omitempty"`
+	// CreatedAt is when the message was first written, where the event's At is
+	// another time, as with an edit.
+	CreatedAt time.Time `json:"created_at,omitzero"`
 }
 
 // File is an attachment; Size is in bytes, Width and Height in pixels.
@@ -121,6 +146,7 @@ type File struct {
 	Width           int    `json:"width,omitempty"`
 	Height          int    `json:"height,omitempty"`
 	ThumbnailURL    string `json:"thumbnail_url,omitempty"`
+	Thumbnail2xURL  string `json:"thumbnail2x_url,omitempty"`
 	AlternativeText string `json:"alternative_text,omitempty"`
 }
 
@@ -270,6 +296,11 @@ type Form struct {
 	Property      string      `json:"property,omitempty"`
 	AgentNickname string      `json:"agent_nickname,omitempty"`
 	SubmittedAt   time.Time   `json:"submitted_at,omitzero"`
+	CustomID      string      `json:"custom_id,omitempty"`
+	// PlatformKind is the platform's own word for Kind; empty if it said none.
+	PlatformKind string     `json:"platform_kind,omitempty"`
+	Visibility   Visibility `json:"visibility,omitempty"`
+	Properties   Values     `json:"properties,omitempty"`
 }
 
 // FormField is one field of a [Form].
@@ -346,6 +377,10 @@ type Button struct {
 	UserID    string `json:"user_id,omitempty"`
 	Value     string `json:"value,omitempty"`
 	Toggled   *bool  `json:"toggled,omitempty"`
+	// Type is the platform's own word for what kind of button it is.
+	Type string `json:"type,omitempty"`
+	// Ecommerce is the product behind the button, as the platform writes it.
+	Ecommerce json.RawMessage `json:"ecommerce,omitempty"`
 }
 
 // The statuses of an [Agent].

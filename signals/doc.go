@@ -4,5 +4,6 @@
 //
 // Everything here is plain data that marshals to JSON, so that a service in any
 // language can signal a conversation with nothing but a Temporal SDK. Go
-// services may use [Client]. The package imports nothing of Parley's own.
+// services may use the client in the package signaller below. The package
+// imports nothing of Parley's own, and no Temporal SDK.
 package signals

@@ -111,3 +111,26 @@ func incoming() map[Type]struct{} {
 
 	return set
 }
+
+// Known reports whether t is any of the types of this package.
+func (t Type) Known() bool {
+	switch t { //nolint:exhaustive // the rest are asked for below
+	case ConversationQueued, ConversationIdleWarned, ConversationSnoozed, ConversationReopened,
+		UnrepliedPushed, InvitationSent, InvitationEnded, AgentReassigned,
+		TicketCreated, TicketUpdated, TicketFailed:
+		return true
+	default:
+		return t.Incoming()
+	}
+}
+
+// account reports whether an event of this type may belong to no conversation.
+func (t Type) account() bool {
+	switch t { //nolint:exhaustive // every other type belongs to a conversation
+	case AccountChanged, AgentStatusChanged, CustomerCreated, CustomerUpdated, MulticastReceived,
+		AccessChanged, AvailabilityRequested, AgentsUnavailable, Unknown:
+		return true
+	default:
+		return false
+	}
+}
