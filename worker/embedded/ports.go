@@ -1,0 +1,120 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"strconv"
+	"syscall"
+)
+
+// Free ports are taken from below 32768, where Linux's range for outgoing connections begins: a port from that range
+// could be given to somebody else between choosing it and listening on it.
+const (
+	firstFreePort = 20000
+	lastFreePort  = 32767
+	portAttempts  = 500
+)
+
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
+// ports holds everything that the server listens on. The UI's listener is open from the start; the server opens its
+// own, so its ports are only reserved, until release.
+type ports struct {
+	frontend netip.AddrPort
+	history  netip.AddrPort
+	matching netip.AddrPort
+	worker   netip.AddrPort
+	ui       net.Listener
+	guards   []io.Closer
+}
+
+// takePorts checks every port before anything is started, so that a taken one is an error and not a half start.
+func takePorts(cfg *Config) (*ports, error) {
+	host, err := cfg.hostAddr()
+	if err != nil {
+		return nil, err
+	}
+	taken := new(ports)
+	if taken.frontend, err = taken.reserve(host, cfg.Port); err != nil {
+		return nil, errors.Join(portError("temporal gRPC", host, cfg.Port, "PARLEY_TEMPORAL_PORT", err), taken.close())
+	}
+	for _, internal := range []*netip.AddrPort{&taken.history, &taken.matching, &taken.worker} {
+		if *internal, err = taken.reserve(loopback, 0); err != nil {
+			return nil, errors.Join(fmt.Errorf("reserve an internal port: %w", err), taken.close())
+		}
+	}
+	uiAddr := netip.AddrPortFrom(loopback, uint16(cfg.UIPort)) // Validate has bounded it
+	if taken.ui, err = net.Listen("tcp", uiAddr.String()); err != nil {
+		return nil, errors.Join(portError("temporal UI", loopback, cfg.UIPort, "PARLEY_UI_PORT", err), taken.close())
+	}
+	return taken, nil
+}
+
+// reserve finds out whether a port is free, or chooses one. A chosen port is guarded by a UDP socket of the same
+// number: everybody who chooses in this way sees it, in this process and in others, and it does not hinder the server.
+func (p *ports) reserve(host netip.Addr, port int) (netip.AddrPort, error) {
+	if port != 0 {
+		addr := netip.AddrPortFrom(host, uint16(port))
+		return addr, probe(addr)
+	}
+	var err error
+	for range portAttempts {
+		number := firstFreePort + rand.IntN(lastFreePort-firstFreePort+1) //nolint:gosec // a port number is no secret
+		addr := netip.AddrPortFrom(host, uint16(number))
+		guard, guardErr := net.ListenPacket("udp", addr.String())
+		if guardErr != nil {
+			err = guardErr
+			continue
+		}
+		if err = probe(addr); err != nil {
+			err = errors.Join(err, guard.Close())
+			continue
+		}
+		p.guards = append(p.guards, guard)
+		return addr, nil
+	}
+	return netip.AddrPort{}, err
+}
+
+// release gives up the reservations; the server listens by now, or never will.
+func (p *ports) release() error {
+	var errs []error
+	for _, guard := range p.guards {
+		errs = append(errs, guard.Close())
+	}
+	p.guards = nil
+	return errors.Join(errs...)
+}
+
+// close gives up everything, the UI's listener too.
+func (p *ports) close() error {
+	err := p.release()
+	if p.ui != nil {
+		err = errors.Join(err, p.ui.Close())
+	}
+	return err
+}
+
+func probe(addr netip.AddrPort) error {
+	listener, err := net.Listen("tcp", addr.String())
+	if err != nil {
+		return err
+	}
+	return listener.Close()
+}
+
+func portError(what string, host netip.Addr, port int, setting string, err error) error {
+	addr := net.JoinHostPort(host.String(), strconv.Itoa(port))
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s port %s %w: set %s", what, addr, ErrPortTaken, setting)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("PARLEY_TEMPORAL_HOST=%q %w: this machine has no such address", host, ErrConfig)
+	default:
+		return fmt.Errorf("%s port %s %w: %w; set %s", what, addr, ErrConfig, err, setting)
+	}
+}
