@@ -96,11 +96,16 @@ func TestTakenPorts(t *testing.T) {
 
 	cfg := testConfig(t)
 	cfg.Port = port
-	requireSetupError(t, cfg, nil, embedded.ErrPortTaken, fmt.Sprintf("temporal gRPC port 127.0.0.1:%d is taken", port), "PARLEY_TEMPORAL_PORT")
+	words := []string{fmt.Sprintf("temporal gRPC port 127.0.0.1:%d is taken", port), "PARLEY_TEMPORAL_PORT"}
+	requireSetupError(t, cfg, nil, embedded.ErrPortTaken, words...)
+	requireLine(t, embedded.CheckPorts(cfg), embedded.ErrPortTaken, words...)
 	cfg.Port, cfg.UIPort = 0, port
-	requireSetupError(t, cfg, nil, embedded.ErrPortTaken, fmt.Sprintf("temporal UI port 127.0.0.1:%d is taken", port), "PARLEY_UI_PORT")
+	words = []string{fmt.Sprintf("temporal UI port 127.0.0.1:%d is taken", port), "PARLEY_UI_PORT"}
+	requireSetupError(t, cfg, nil, embedded.ErrPortTaken, words...)
+	requireLine(t, embedded.CheckPorts(cfg), embedded.ErrPortTaken, words...)
 
 	cfg.UIPort = 0
+	require.NoError(t, embedded.CheckPorts(cfg))
 	start(t, cfg, nil) // neither refusal keeps the directory
 }
 
@@ -154,9 +159,6 @@ func TestDirectoriesThatAreRefused(t *testing.T) {
 			t.Helper()
 			return filepath.Join(writeFile(t, filepath.Join(dir, "file"), "x"), "parley-data")
 		}, embedded.ErrNotWritable, []string{"not a directory"}},
-		{"a file system without files", func(*testing.T, string) string {
-			return "/proc/parley-data"
-		}, embedded.ErrNotWritable, nil},
 		{"somebody else's", func(t *testing.T, dir string) string {
 			t.Helper()
 			writeFile(t, filepath.Join(dir, "thesis.tex"), "x")
@@ -178,9 +180,27 @@ func TestDirectoriesThatAreRefused(t *testing.T) {
 			t.Parallel()
 			dir := tt.make(t, t.TempDir())
 			_, err := embedded.Lock(dir)
-			requireLine(t, err, tt.kind, append(tt.words, dir, "PARLEY_DATA_DIR")...)
+			words := append(tt.words, dir, "PARLEY_DATA_DIR")
+			requireLine(t, err, tt.kind, words...)
+			requireLine(t, embedded.CheckDataDir(dir), tt.kind, words...)
 		})
 	}
+}
+
+func TestCheckDataDirChangesNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, embedded.CheckDataDir(dir))
+	require.NoError(t, embedded.CheckDataDir(filepath.Join(dir, "deep", "parley-data")))
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+
+	lock, err := embedded.Lock(dir)
+	require.NoError(t, err)
+	requireLine(t, embedded.CheckDataDir(dir), embedded.ErrInUse, fmt.Sprintf("process %d", os.Getpid()))
+	require.NoError(t, lock.Close())
+	require.NoError(t, embedded.CheckDataDir(dir))
 }
 
 func TestForeignDirectoryIsLeftAlone(t *testing.T) {
@@ -215,7 +235,9 @@ func TestDataFilesOfAnotherVersion(t *testing.T) {
 	require.Contains(t, string(text), `"temporal_server": "`+embedded.Version+`"`)
 
 	writeFile(t, marker, strings.Replace(string(text), embedded.Version, "1.29.0", 1))
-	requireSetupError(t, cfg, nil, embedded.ErrVersion, "temporal.db", "1.29.0", embedded.Version, "PARLEY_DATA_DIR")
+	words := []string{"temporal.db", "1.29.0", embedded.Version, "PARLEY_DATA_DIR"}
+	requireSetupError(t, cfg, nil, embedded.ErrVersion, words...)
+	requireLine(t, embedded.CheckDataDir(cfg.DataDir), embedded.ErrVersion, words...)
 	writeFile(t, marker, `{"format":1}`)
 	requireSetupError(t, cfg, nil, embedded.ErrVersion, "parley.json", embedded.Version)
 	writeFile(t, marker, string(text))

@@ -47,6 +47,7 @@ func Start(ctx context.Context, cfg Config, attrs map[string]enumspb.IndexedValu
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
+	log = log.With(slog.String("component", "temporal"))
 	server := &Server{namespace: cfg.Namespace, lock: cfg.Lock, ownsLock: cfg.Lock == nil}
 	if server.ownsLock {
 		lock, err := Lock(cfg.DataDir)

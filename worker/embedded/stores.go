@@ -107,9 +107,22 @@ func prepare(ctx context.Context, lock *DirLock, files stores) error {
 	return main.createSchema(ctx)
 }
 
-// recordVersion writes the server's version into a new directory's record and refuses files of any other version:
-// the server has no migrations for existing SQLite files.
+// recordVersion writes the server's version into a new directory's record.
 func recordVersion(lock *DirLock) error {
+	if err := checkVersion(lock); err != nil {
+		return err
+	}
+	mark, err := lock.readMarker()
+	if err != nil || mark.TemporalServer == Version {
+		return err
+	}
+	mark.TemporalServer = Version
+	return lock.writeMarker(mark)
+}
+
+// checkVersion refuses data files of any other version: the server has no migrations for existing SQLite files. A
+// release that is known to read the files of an older one is to be let through here.
+func checkVersion(lock *DirLock) error {
 	mark, err := lock.readMarker()
 	if err != nil {
 		return err
@@ -123,8 +136,7 @@ func recordVersion(lock *DirLock) error {
 			return fmt.Errorf("data file %s %w (%s names none, this program embeds %s): restore %s, or set PARLEY_DATA_DIR to a new directory",
 				path, ErrVersion, markerFile, Version, markerFile)
 		}
-		mark.TemporalServer = Version
-		return lock.writeMarker(mark)
+		return nil
 	default:
 		return fmt.Errorf("data file %s %w (%s, this program embeds %s): run the Parley that made it, or set PARLEY_DATA_DIR to a new directory",
 			path, ErrVersion, mark.TemporalServer, Version)
