@@ -66,9 +66,11 @@ func Lock(dataDir string) (*DirLock, error) {
 // Dir is the absolute path of the claimed directory.
 func (l *DirLock) Dir() string { return l.dir }
 
-// Close gives the claim up. The lock file stays: removing it would let two processes lock two files of one name.
+// Close gives the claim up. The lock file stays: removing it would let two processes lock two files of one name. It
+// unlocks before closing, since a program that this process starts at the moment holds the file until its exec.
 func (l *DirLock) Close() error {
-	if err := errors.Join(l.file.Truncate(0), l.file.Close()); err != nil {
+	unlock := func() error { return unix.Flock(int(l.file.Fd()), unix.LOCK_UN) }
+	if err := errors.Join(l.file.Truncate(0), unlock(), l.file.Close()); err != nil {
 		return fmt.Errorf("release data directory %s: %w", l.dir, err)
 	}
 	return nil
