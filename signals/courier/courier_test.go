@@ -1,0 +1,473 @@
+package courier_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+
+	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/signals/courier"
+)
+
+func TestNeverSeenConversationStarts(t *testing.T) {
+	t.Parallel()
+
+	b := setup(t, courier.Config{})
+
+	got, err := b.courier.Events(t.Context(), b.key, []signals.Event{message("m1", epoch)})
+	require.NoError(t, err)
+	require.Equal(t, courier.Outcome{Signalled: 1}, got)
+
+	r := b.server.run(t, b.id, 0)
+	require.Equal(t, []string{signals.ConversationWorkflow}, r.types)
+	require.Equal(t, signals.TaskQueue, r.options.TaskQueue)
+	require.Equal(t, 2*time.Second, r.options.WorkflowTaskTimeout)
+	require.Equal(t, "Ann on livechat", r.options.StaticSummary)
+	require.Zero(t, r.options.WorkflowExecutionTimeout)
+	require.Equal(t, enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE, r.options.WorkflowIDReusePolicy)
+	require.Empty(t, r.input.GetPayloads(), "session 1 needs no input")
+	require.Zero(t, b.keeper.reads, "the keeper was asked although nothing is parked")
+}
+
+func TestHashedChatIDIsHandedOver(t *testing.T) {
+	t.Parallel()
+
+	b := setup(t, courier.Config{})
+
+	for _, chat := range []string{strings.Repeat("x", 200), "line\nbreak"} {
+		key := signals.Key{Source: "livechat", Conversation: chat}
+
+		_, err := b.courier.Events(t.Context(), key, []signals.Event{message("m1", epoch)})
+		require.NoError(t, err)
+		require.Equal(t, signals.Start{Version: 1, Conversation: chat}, b.server.run(t, key.WorkflowID(), 0).start(t))
+
+		b.server.end(t, key.WorkflowID(), signals.Result{Version: 1, Session: 1, ClosedAt: epoch})
+
+		_, err = b.courier.Events(t.Context(), key, []signals.Event{message("m2", epoch.Add(time.Hour))})
+		require.NoError(t, err)
+
+		next := b.server.run(t, key.WorkflowID(), 1).start(t)
+		require.Equal(t, chat, next.Conversation)
+		require.Equal(t, 2, next.Session)
+	}
+}
+
+func TestBatchesFillWhileOneIsInFlight(t *testing.T) {
+	t.Parallel()
+
+	b := setup(t, courier.Config{})
+	hold := make(chan struct{})
+	entered := make(chan struct{}, 1000)
+
+	b.server.fail(func(context.Context, string, string) error {
+		entered <- struct{}{}
+
+		<-hold
+
+		return nil
+	})
+
+	var waiting sync.WaitGroup
+
+	post := func(id string) {
+		waiting.Go(func() {
+			_, err := b.courier.Events(t.Context(), b.key, []signals.Event{message(id, epoch)})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+
+	post("m0")
+	<-entered
+
+	const more = 250
+
+	for i := range more {
+		post(fmt.Sprintf("m%d", i+1))
+		require.Eventually(t, func() bool { return b.courier.Queued() == i+2 }, 5*time.Second, time.Microsecond)
+	}
+
+	close(hold)
+	waiting.Wait()
+
+	r := b.server.run(t, b.id, 0)
+	require.Len(t, r.batches, 4)
+	require.Equal(t, []int{1, 100, 100, 50}, []int{len(r.batches[0]), len(r.batches[1]), len(r.batches[2]), len(r.batches[3])})
+
+	for i, id := range b.server.got(b.id, 0) {
+		require.Equal(t, fmt.Sprintf("m%d", i), id, "events were reordered")
+	}
+}
+
+func TestLargeCallIsCutIntoSignals(t *testing.T) {
+	t.Parallel()
+
+	b := setup(t, courier.Config{})
+
+	events := make([]signals.Event, 0, 330)
+	for i := range 330 {
+		event := message(fmt.Sprintf("m%d", i), epoch)
+		if i >= 230 {
+			event.Message.Text = strings.Repeat("x", 40<<10)
+		}
+
+		event.Raw = json.RawMessage(`{"big":true}`)
+		events = append(events, event)
+	}
+
+	got, err := b.courier.Events(t.Context(), b.key, events)
+	require.NoError(t, err)
+	require.Equal(t, courier.Outcome{Signalled: 330}, got)
+
+	r := b.server.run(t, b.id, 0)
+	require.Len(t, b.server.got(b.id, 0), 330)
+	require.Equal(t, 1, b.server.count(b.id))
+
+	for i := range r.batches {
+		require.LessOrEqual(t, len(r.batches[i]), signals.MaxBatchEvents)
+		require.LessOrEqual(t, r.sizes[i], signals.MaxBatchBytes)
+	}
+}
+
+func TestManyTargetsAtATime(t *testing.T) {
+	t.Parallel()
+
+	const parallel = 4
+
+	b := setup(t, courier.Config{Parallel: parallel})
+
+	var now, most atomic.Int64
+
+	hold := make(chan struct{})
+
+	b.server.fail(func(context.Context, string, string) error {
+		if n := now.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+
+		<-hold
+		now.Add(-1)
+
+		return nil
+	})
+
+	var waiting sync.WaitGroup
+
+	for i := range 20 {
+		waiting.Go(func() {
+			key := signals.Key{Source: "livechat", Conversation: fmt.Sprintf("C%d", i)}
+			if _, err := b.courier.Events(t.Context(), key, []signals.Event{message("m", epoch)}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+
+	require.Eventually(t, func() bool { return now.Load() == parallel && b.courier.Queued() == 20 }, 5*time.Second, time.Millisecond)
+	close(hold)
+	waiting.Wait()
+	require.LessOrEqual(t, most.Load(), int64(parallel))
+}
+
+func TestCallerWhoLeavesIsDropped(t *testing.T) {
+	t.Parallel()
+
+	b := setup(t, courier.Config{})
+	hold := make(chan struct{})
+	entered := make(chan struct{}, 10)
+
+	b.server.fail(func(context.Context, string, string) error {
+		entered <- struct{}{}
+
+		<-hold
+
+		return nil
+	})
+
+	var waiting sync.WaitGroup
+
+	waiting.Go(func() {
+		if _, err := b.courier.Events(t.Context(), b.key, []signals.Event{message("m1", epoch)}); err != nil {
+			t.Error(err)
+		}
+	})
+
+	<-entered
+
+	ctx, cancel := context.WithCancel(t.Context())
+	left := make(chan error, 1)
+
+	waiting.Go(func() {
+		_, err := b.courier.Events(ctx, b.key, []signals.Event{message("m2", epoch)})
+		left <- err
+	})
+
+	require.Eventually(t, func() bool { return b.courier.Queued() == 2 }, 5*time.Second, time.Millisecond)
+	cancel()
+
+	err := <-left
+	require.ErrorIs(t, err, courier.ErrUnavailable)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 1, b.courier.Queued(), "what was withdrawn still counts")
+
+	close(hold)
+	waiting.Wait()
+	require.Equal(t, []string{"m1"}, b.server.got(b.id, 0))
+}
+
+func TestQueueIsBounded(t *testing.T) {
+	t.Parallel()
+
+	b := setup(t, courier.Config{MaxQueued: 10})
+	hold := make(chan struct{})
+
+	b.server.fail(func(context.Context, string, string) error {
+		<-hold
+
+		return nil
+	})
+
+	send := func(source string, n int) error {
+		key := signals.Key{Source: source, Conversation: "C1"}
+		events := make([]signals.Event, 0, n)
+
+		for i := range n {
+			events = append(events, message(fmt.Sprintf("m%d", i), epoch))
+		}
+
+		_, err := b.courier.Events(t.Context(), key, events)
+
+		return err
+	}
+
+	var waiting sync.WaitGroup
+
+	waiting.Go(func() {
+		if err := send("one", 5); err != nil {
+			t.Error(err)
+		}
+	})
+	require.Eventually(t, func() bool { return b.courier.Queued() == 5 }, 5*time.Second, time.Millisecond)
+	require.ErrorIs(t, send("one", 1), courier.ErrBusy, "one source took more than its share")
+
+	waiting.Go(func() {
+		if err := send("two", 5); err != nil {
+			t.Error(err)
+		}
+	})
+	require.Eventually(t, func() bool { return b.courier.Queued() == 10 }, 5*time.Second, time.Millisecond)
+	require.ErrorIs(t, send("three", 1), courier.ErrBusy)
+
+	close(hold)
+	waiting.Wait()
+	require.NoError(t, send("one", 5))
+}
+
+func TestErrorsOfTemporal(t *testing.T) {
+	t.Parallel()
+
+	tests := map[string]struct {
+		fails error
+		want  error
+	}{
+		"away":              {serviceerror.NewUnavailable("connection refused"), courier.ErrUnavailable},
+		"slow":              {context.DeadlineExceeded, courier.ErrUnavailable},
+		"no such namespace": {serviceerror.NewNamespaceNotFound("default"), courier.ErrUnavailable},
+		"too many signals":  {serviceerror.NewInvalidArgument("exceeded workflow execution limit"), courier.ErrRefused},
+	}
+
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			b := setup(t, courier.Config{})
+			b.server.fail(func(context.Context, string, string) error { return test.fails })
+
+			for _, event := range []signals.Event{message("m1", epoch), tag("t1", epoch)} {
+				_, err := b.courier.Events(t.Context(), b.key, []signals.Event{event})
+				require.ErrorIs(t, err, test.want)
+				require.ErrorIs(t, err, test.fails)
+			}
+
+			require.ErrorIs(t, b.courier.Tell(t.Context(), b.key, []signals.Event{tag("t1", epoch)}), test.want)
+			require.ErrorIs(t, b.courier.Orders(t.Context(), b.key, []signals.Order{order("ops", 1, 1)}), test.want)
+			require.EqualValues(t, 4, b.server.calls.Load(), "repeated although the client repeats by itself")
+			require.Empty(t, b.keeper.waiting(b.key))
+		})
+	}
+}
+
+func TestClosingRunIsTriedAgain(t *testing.T) {
+	t.Parallel()
+
+	b := setup(t, courier.Config{})
+
+	var refusals atomic.Int64
+
+	b.server.fail(func(context.Context, string, string) error {
+		if refusals.Add(1) <= 3 {
+			return serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW, "workflow is closing")
+		}
+
+		return nil
+	})
+
+	_, err := b.courier.Events(t.Context(), b.key, []signals.Event{message("m1", epoch)})
+	require.NoError(t, err)
+	require.Equal(t, []string{"m1"}, b.server.got(b.id, 0))
+}
+
+func TestClosingForEverEndsWithThePatience(t *testing.T) {
+	t.Parallel()
+
+	b := setup(t, courier.Config{Patience: 100 * time.Millisecond})
+
+	b.server.fail(func(context.Context, string, string) error {
+		return serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW, "workflow is closing")
+	})
+
+	begun := time.Now()
+	_, err := b.courier.Events(t.Context(), b.key, []signals.Event{message("m1", epoch)})
+	require.ErrorIs(t, err, courier.ErrUnavailable)
+	require.Less(t, time.Since(begun), 3*time.Second)
+}
+
+func TestBadInputIsRefusedAlone(t *testing.T) {
+	t.Parallel()
+
+	b := setup(t, courier.Config{})
+	broken := message("m1", epoch)
+	broken.Message.Rich = json.RawMessage(`{`)
+
+	huge := message("m2", epoch)
+	huge.Multicast = &signals.Multicast{Content: json.RawMessage(`"` + strings.Repeat("x", 2<<20) + `"`)}
+
+	tests := map[string]struct {
+		key   signals.Key
+		event signals.Event
+	}{
+		"not JSON":        {b.key, broken},
+		"too large":       {b.key, huge},
+		"no conversation": {signals.Key{Source: "livechat"}, message("m", epoch)},
+		"bad source":      {signals.Key{Source: "Live Chat", Conversation: "C"}, message("m", epoch)},
+	}
+
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			_, err := b.courier.Events(t.Context(), test.key, []signals.Event{test.event})
+			require.ErrorIs(t, err, courier.ErrRefused)
+		})
+	}
+
+	require.Zero(t, b.server.calls.Load())
+
+	bad := order("Not A Name", 1, 1)
+	require.ErrorIs(t, b.courier.Orders(t.Context(), b.key, []signals.Order{bad}), courier.ErrRefused)
+}
+
+func TestCloseDrainsAndThenRefuses(t *testing.T) {
+	t.Parallel()
+
+	b := setup(t, courier.Config{})
+	hold := make(chan struct{})
+
+	b.server.fail(func(context.Context, string, string) error {
+		<-hold
+
+		return nil
+	})
+
+	sent := make(chan error, 1)
+
+	go func() {
+		_, err := b.courier.Events(t.Context(), b.key, []signals.Event{message("m1", epoch)})
+		sent <- err
+	}()
+
+	require.Eventually(t, func() bool { return b.courier.Queued() == 1 }, 5*time.Second, time.Millisecond)
+
+	drained := make(chan error, 1)
+
+	go func() { drained <- b.courier.Close(t.Context()) }()
+
+	require.Eventually(t, func() bool {
+		_, err := b.courier.Events(t.Context(), b.key, []signals.Event{message("m2", epoch)})
+
+		return err != nil && strings.Contains(err.Error(), "closed")
+	}, 5*time.Second, time.Millisecond)
+	close(hold)
+	require.NoError(t, <-sent)
+	require.NoError(t, <-drained)
+
+	_, err := b.courier.Events(t.Context(), b.key, []signals.Event{message("m3", epoch)})
+	require.ErrorIs(t, err, courier.ErrClosed)
+	require.ErrorIs(t, err, courier.ErrUnavailable)
+	require.Equal(t, []string{"m1"}, b.server.got(b.id, 0))
+}
+
+func TestCloseGivesUpWithItsContext(t *testing.T) {
+	t.Parallel()
+
+	s := newServer()
+	c := courier.New(s, newKeeper(), courier.Config{}, nil)
+
+	s.fail(func(ctx context.Context, _, _ string) error {
+		<-ctx.Done()
+
+		return ctx.Err()
+	})
+
+	sent := make(chan error, 1)
+
+	go func() {
+		_, err := c.Events(t.Context(), signals.Key{Source: "livechat", Conversation: "C"}, []signals.Event{message("m", epoch)})
+		sent <- err
+	}()
+
+	require.Eventually(t, func() bool { return s.calls.Load() == 1 }, 5*time.Second, time.Millisecond)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+
+	require.ErrorIs(t, c.Close(ctx), context.DeadlineExceeded)
+	require.ErrorIs(t, <-sent, courier.ErrUnavailable)
+	require.Zero(t, c.Queued())
+}
+
+type observer struct {
+	mu    sync.Mutex
+	sizes []int
+	names []string
+}
+
+func (o *observer) Signalled(name string, size int, _ time.Duration, _ error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+
+	o.sizes = append(o.sizes, size)
+	o.names = append(o.names, name)
+}
+
+func TestObserverSeesSignals(t *testing.T) {
+	t.Parallel()
+
+	seen := &observer{}
+	b := setup(t, courier.Config{Observer: seen})
+
+	_, err := b.courier.Events(t.Context(), b.key, []signals.Event{message("m1", epoch), message("m2", epoch)})
+	require.NoError(t, err)
+	require.NoError(t, b.courier.Orders(t.Context(), b.key, []signals.Order{order("ops", 1, 1)}))
+	require.Equal(t, []int{2, 1}, seen.sizes)
+	require.Equal(t, []string{signals.EventsSignal, signals.OrdersSignal}, seen.names)
+}

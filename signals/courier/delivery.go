@@ -1,0 +1,114 @@
+package courier
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	enumspb "go.temporal.io/api/enums/v1"
+
+	"github.com/parleyhq/parley/signals"
+)
+
+// delivery brings orders to the workflow that delivers to one target.
+func (c *Courier) delivery(ctx context.Context, to address, letters []*letter) error {
+	id := to.workflowID()
+
+	if !slices.ContainsFunc(letters, isWork) {
+		// Nothing runs, so nothing is left to cancel.
+		if err := c.signal(ctx, id, letters); err != nil && !isNotFound(err) {
+			return classify("signal delivery", err)
+		}
+
+		return nil
+	}
+
+	how := opening{
+		workflow: signals.DeliveryWorkflow,
+		reuse:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		summary:  deliverySummary(to),
+	}
+
+	err := c.start(ctx, id, letters, how)
+
+	runID, closed := alreadyStarted(err)
+	if !closed {
+		return classify("signal or start delivery", err)
+	}
+
+	last, err := c.lastRun(ctx, id, runID)
+	if err != nil {
+		return err
+	}
+
+	if last.state != runClosed {
+		return errAgain
+	}
+
+	counters := c.countersOf(ctx, to, last)
+	rest := slices.DeleteFunc(slices.Clone(letters), func(l *letter) bool {
+		return l.order.Counter <= counters[l.order.Session]
+	})
+
+	if !slices.ContainsFunc(rest, isWork) {
+		return nil
+	}
+
+	how.reuse = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
+	how.input = signals.DeliveryStart{Version: 1, Counters: counters}
+
+	return classify("start delivery", c.start(ctx, id, rest, how))
+}
+
+// countersOf returns how far the last delivery run had come: by its result, or
+// by what it was started with, if it had no end of its own. The two are alike.
+func (c *Courier) countersOf(ctx context.Context, to address, last lastRun) map[int]int64 {
+	payloads := last.result.GetPayloads()
+	if len(payloads) == 0 {
+		payloads = last.input.GetPayloads()
+	}
+
+	var past signals.DeliveryResult
+
+	if len(payloads) > 0 {
+		if err := c.config.DataConverter.FromPayload(payloads[0], &past); err != nil {
+			c.log.WarnContext(ctx, "last delivery run cannot be read", "source", to.key.Source,
+				"conversation", to.key.Conversation, "target", to.target, "error", err)
+		}
+	}
+
+	return past.Counters
+}
+
+// isWork tells orders that need a run from those that only take work away.
+func isWork(l *letter) bool { return l.order.Kind != signals.OrderCancel }
+
+// summarizeOrders counts the kinds of orders in order of their first
+// appearance, as [signals.Summarize] does for events.
+func summarizeOrders(letters []*letter) string {
+	counts := make(map[signals.OrderKind]int)
+
+	var kinds []signals.OrderKind
+
+	for _, l := range letters {
+		if counts[l.order.Kind] == 0 {
+			kinds = append(kinds, l.order.Kind)
+		}
+
+		counts[l.order.Kind]++
+	}
+
+	parts := make([]string, 0, len(kinds))
+
+	for _, kind := range kinds {
+		part := string(kind)
+		if counts[kind] > 1 {
+			part += " ×" + strconv.Itoa(counts[kind])
+		}
+
+		parts = append(parts, part)
+	}
+
+	return strings.Join(parts, ", ")
+}
