@@ -1,0 +1,188 @@
+package conversation
+
+import (
+	"time"
+
+	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/policy"
+)
+
+// Machine decides what happens in one conversation. It is pure: time comes in
+// as an argument, effects go out as data in its state, and nothing else is
+// read. Facts are kept as registers in which the newest by the platform's time
+// wins; status, agent and reply state are derived from them after each batch,
+// so that the end state does not depend on the order in which facts arrived.
+//
+// The machine is workflow code: a change that decides differently needs a new
+// rules version, or open runs no longer replay.
+type Machine struct {
+	*State
+
+	// Under is the policy that the conversation follows.
+	Under policy.Snapshot
+}
+
+// NewMachine returns a machine for a session that begins.
+func NewMachine(key signals.Key, workflowID string, start signals.Start, under policy.Snapshot) *Machine {
+	session := max(start.Session, 1)
+	if start.Conversation != "" {
+		key.Conversation = start.Conversation
+	}
+
+	state := &State{
+		Version: stateVersion, Key: key, WorkflowID: workflowID, Session: session, Status: signals.StatusOpen,
+		Seqs: start.Seqs, IDs: start.IDs, PastThreads: start.Threads, PastClosedAt: start.ClosedAt,
+	}
+	if state.Seqs == nil {
+		state.Seqs = map[string]int64{}
+	}
+
+	return &Machine{State: state, Under: under}
+}
+
+// Resume returns a machine that goes on from the state of an earlier run.
+func Resume(state *State, under policy.Snapshot) *Machine {
+	upgrade(state)
+
+	return &Machine{State: state, Under: under}
+}
+
+// Apply takes one event in. Settle must follow when the batch is through:
+// a batch is applied whole before any clock ticks.
+func (m *Machine) Apply(event signals.Event, now time.Time) { //nolint:gocritic // events are values here
+	if event.ReceivedAt.IsZero() {
+		event.ReceivedAt = now
+	}
+
+	if event.At.IsZero() || event.At.After(event.ReceivedAt.Add(clockReach)) {
+		event.At = event.ReceivedAt
+	}
+
+	if m.seen(&event) {
+		m.Duplicates++
+
+		return
+	}
+
+	m.Accepted++
+
+	if m.OpenedAt.IsZero() {
+		m.OpenedAt = clockTime(&event)
+	}
+
+	if m.past(&event) {
+		m.Late++
+		m.note(&event, "(earlier session) ")
+
+		return
+	}
+
+	if event.Type == signals.Unknown {
+		m.Ignored++
+		m.note(&event, "")
+
+		return
+	}
+
+	m.Applied++
+	m.take(&event, now)
+}
+
+// Reject records an element of a batch that could not be decoded: it costs
+// only itself.
+func (m *Machine) Reject(text string, now time.Time) {
+	m.Accepted++
+	m.Ignored++
+
+	if m.OpenedAt.IsZero() {
+		m.OpenedAt = now
+	}
+
+	m.addLine(line{At: now, Type: signals.Unknown, Text: text})
+}
+
+// Settle derives status, agent, reply state and clocks from the facts, and
+// decides what follows from their change.
+func (m *Machine) Settle(now time.Time) {
+	if m.Decided {
+		return
+	}
+
+	m.resolveRoles()
+	m.wakeOnMessage(now)
+
+	before := m.Status
+	closing := m.effectiveClose()
+
+	m.Close = closing
+	m.Agent = m.assignee()
+	m.settleEpisode(closing, now)
+	m.settleRelay(closing)
+	m.Status = m.deriveStatus(closing)
+
+	if before != m.Status {
+		m.statusChanged(before, now)
+	}
+
+	m.bound()
+}
+
+// Tick fires what is due by now: each deadline once, however late.
+func (m *Machine) Tick(now time.Time) {
+	for range maxFired {
+		clock, ok := m.nextClock()
+		if !ok || clock.Due.After(now) {
+			return
+		}
+
+		m.fire(clock, now)
+		m.Settle(now)
+	}
+}
+
+// NextDeadline returns the nearest clock; ok is false when none runs.
+func (m *Machine) NextDeadline() (signals.ViewClock, bool) {
+	clock, ok := m.nextClock()
+
+	return signals.ViewClock{Name: string(clock.Name), Due: clock.Due}, ok
+}
+
+// TakeOrders returns what is to be dispatched and forgets nothing: the caller
+// says [Machine.Dispatched] once it is done.
+func (m *Machine) TakeOrders() []signals.Order { return m.Outbox }
+
+// Dispatched drops the first n orders of the outbox.
+func (m *Machine) Dispatched(n int) {
+	m.Outbox = m.Outbox[min(n, len(m.Outbox)):]
+	if len(m.Outbox) == 0 {
+		m.Outbox = nil
+	}
+}
+
+// clockReach is how far a platform's time may lie before the time of receipt
+// and still start a clock (contract, section 3); beyond as much in the future
+// it is not believed at all.
+const clockReach = 10 * time.Minute
+
+// clockTime is when clocks that an event starts count from.
+func clockTime(event *signals.Event) time.Time {
+	if event.At.After(event.ReceivedAt) || event.At.Before(event.ReceivedAt.Add(-clockReach)) {
+		return event.ReceivedAt
+	}
+
+	return event.At
+}
+
+// past reports whether an event belongs to a session that closed before this
+// one began.
+func (m *Machine) past(event *signals.Event) bool {
+	if event.Thread != "" {
+		for _, thread := range m.PastThreads {
+			if thread == event.Thread {
+				return true
+			}
+		}
+	}
+
+	return !m.PastClosedAt.IsZero() && !event.At.After(m.PastClosedAt)
+}

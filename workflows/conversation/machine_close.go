@@ -1,0 +1,206 @@
+package conversation
+
+import (
+	"slices"
+	"time"
+
+	"github.com/parleyhq/parley/signals"
+)
+
+const (
+	maxThreads = 50
+	maxCloses  = 20
+
+	reasonOffline   = "offline"
+	reasonStale     = "stale"
+	reasonIdle      = "idle"
+	routingPlatform = "platform"
+)
+
+// enterThread keeps the earliest event of each thread that may start a
+// conversation: the thread that began last is the present one.
+func (m *Machine) enterThread(event *signals.Event) {
+	if event.Thread == "" || !event.Type.MayStart() {
+		return
+	}
+
+	for i := range m.Threads {
+		if m.Threads[i].ID != event.Thread {
+			continue
+		}
+
+		if event.At.Before(m.Threads[i].FirstAt) {
+			m.Threads[i].FirstAt = event.At
+		}
+
+		return
+	}
+
+	if len(m.Threads) >= maxThreads {
+		m.Threads = slices.Delete(m.Threads, 0, 1)
+	}
+
+	m.Threads = append(m.Threads, threadMark{ID: event.Thread, FirstAt: event.At})
+}
+
+// thread is the present one; the zero value where the platform has none.
+func (m *Machine) thread() threadMark {
+	var newest threadMark
+
+	for _, thread := range m.Threads {
+		if newest.ID == "" || thread.FirstAt.After(newest.FirstAt) ||
+			thread.FirstAt.Equal(newest.FirstAt) && thread.ID > newest.ID {
+			newest = thread
+		}
+	}
+
+	return newest
+}
+
+func (m *Machine) enterClose(event *signals.Event) {
+	fact := closeFact{At: event.At, ClockAt: clockTime(event), Thread: event.Thread, ByRole: signals.RoleSystem}
+
+	if event.Closing != nil {
+		fact.ByID = signals.Cut(event.Closing.ByID, maxIDBytes)
+		fact.Reason = signals.Cut(event.Closing.Reason, maxTagBytes)
+		fact.ByRole = event.Closing.ByRole
+	}
+
+	if fact.ByID == "" && event.Actor != nil {
+		fact.ByID = signals.Cut(event.Actor.ID, maxIDBytes)
+		fact.ByRole = signals.Role(prefer(string(fact.ByRole), string(event.Actor.Role)))
+	}
+
+	if fact.ByRole == "" || fact.ByRole == signals.RoleUnknown {
+		fact.ByRole = m.roleOf(fact.ByID, "")
+	}
+
+	m.addClose(fact)
+}
+
+// addClose keeps the closes in order of time. A full list drops one that was
+// reopened, else the newest, which changes nothing.
+func (m *Machine) addClose(fact closeFact) {
+	at, _ := slices.BinarySearchFunc(m.Closes, fact, func(a, b closeFact) int { return a.At.Compare(b.At) })
+	m.Closes = slices.Insert(m.Closes, at, fact)
+
+	if len(m.Closes) <= maxCloses {
+		return
+	}
+
+	if m.reopened(&m.Closes[0]) {
+		m.Closes = slices.Delete(m.Closes, 0, 1)
+	} else {
+		m.Closes = m.Closes[:maxCloses]
+	}
+}
+
+// effectiveClose is the close that the conversation stands under: the first
+// that nothing newer reopened.
+func (m *Machine) effectiveClose() *closeFact {
+	for i := range m.Closes {
+		if !m.reopened(&m.Closes[i]) {
+			found := m.Closes[i]
+
+			return &found
+		}
+	}
+
+	return nil
+}
+
+// reopened reports whether a newer command, escalation, thread or visitor's
+// message lifted a close. Within the thread that a platform closed nothing
+// does but a command: its events belong to the closed session.
+func (m *Machine) reopened(fact *closeFact) bool {
+	if m.ReopenedAt.After(fact.At) {
+		return true
+	}
+
+	thread := m.thread()
+	if fact.Thread != "" {
+		return thread.ID != "" && thread.ID != fact.Thread
+	}
+
+	if thread.FirstAt.After(fact.At) {
+		return true
+	}
+
+	return slices.ContainsFunc(m.Threads, func(t threadMark) bool {
+		return t.VisitorAt.After(fact.At) && !m.threadClosed(t.ID)
+	})
+}
+
+// threadClosed reports whether the platform closed the thread.
+func (m *Machine) threadClosed(id string) bool {
+	return slices.ContainsFunc(m.Closes, func(c closeFact) bool { return c.Thread == id })
+}
+
+// deriveStatus is lifecycle, section 1.
+func (m *Machine) deriveStatus(closing *closeFact) signals.Status {
+	switch {
+	case m.Decided:
+		return signals.StatusClosed
+	case closing != nil:
+		return signals.StatusClosing
+	case m.Snooze != nil:
+		return signals.StatusSnoozed
+	case m.Agent != "":
+		return signals.StatusActive
+	case m.waits():
+		return signals.StatusQueued
+	default:
+		return signals.StatusOpen
+	}
+}
+
+// waits reports whether a conversation that no agent has is in a queue: it was
+// put there and nobody took it since, or the last agent left while the visitor
+// was owed an answer.
+func (m *Machine) waits() bool {
+	if !m.QueuedAt.IsZero() && !m.lastClaim().After(m.QueuedAt) && m.lastClaim() != m.QueuedAt {
+		return true
+	}
+
+	left, held := m.lastHeld()
+	if !held {
+		return false
+	}
+
+	first := m.firstUnanswered()
+
+	return first != nil && !first.At.After(left)
+}
+
+// statusChanged tells what follows from a new status.
+func (m *Machine) statusChanged(before signals.Status, now time.Time) {
+	switch {
+	case before == signals.StatusClosing && m.Status != signals.StatusClosed:
+		m.tellOwn(signals.Event{Type: signals.ConversationReopened}, now)
+	case m.Status == signals.StatusQueued:
+		m.tellOwn(signals.Event{Type: signals.ConversationQueued, Queue: &signals.Queue{Desk: m.Desk}}, now)
+	}
+}
+
+// closeBySelf closes the conversation by Parley's own decision or a command. It
+// names no thread: the platform's goes on, and a visitor who writes in it later
+// is heard.
+func (m *Machine) closeBySelf(byID string, byRole signals.Role, reason string, now time.Time) {
+	m.addClose(closeFact{
+		At: now, ClockAt: now, ByID: byID, ByRole: byRole, Reason: reason,
+	})
+	m.tellOwn(signals.Event{
+		Type:    signals.ConversationClosed,
+		Closing: &signals.Closing{ByID: byID, ByRole: byRole, Reason: reason, PlatformReason: m.platformAction()},
+	}, now)
+}
+
+// platformAction says that a platform which routes for itself has not been
+// told: no command is configured, and Parley does not claim otherwise.
+func (m *Machine) platformAction() string {
+	if m.Under.Routing == routingPlatform {
+		return "platform_action: pending"
+	}
+
+	return ""
+}

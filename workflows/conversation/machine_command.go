@@ -1,0 +1,142 @@
+package conversation
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/parleyhq/parley/signals"
+)
+
+// Refused is why a command cannot be done; nothing has changed.
+type Refused struct {
+	Reason string
+}
+
+// Error is what the caller reads.
+func (r *Refused) Error() string { return r.Reason }
+
+func refuse(format string, args ...any) error {
+	return &Refused{Reason: fmt.Sprintf(format, args...)}
+}
+
+// Judge says whether a command can be done now; it changes nothing.
+func (m *Machine) Judge(name string, command signals.Command, now time.Time) error {
+	if m.Decided {
+		return refuse("session %d is closed and has its ticket", m.Session)
+	}
+
+	switch name {
+	case signals.AcceptUpdate, signals.AssignUpdate:
+		return m.judgeAssign(command)
+	case signals.DeclineUpdate:
+		return refuse("no invitation is out to %s", prefer(command.AgentID, "anybody"))
+	case signals.SnoozeUpdate:
+		return m.judgeSnooze(command, now)
+	case signals.NoteUpdate:
+		if command.Text == "" {
+			return refuse("a note needs a text")
+		}
+	}
+
+	return nil
+}
+
+func (m *Machine) judgeAssign(command signals.Command) error {
+	switch {
+	case command.AgentID == "":
+		return refuse("agent_id is missing")
+	case m.Close == nil && m.Agent == command.AgentID:
+		return nil
+	case m.Close != nil:
+		return refuse("the conversation is closed since %s", m.Close.At.UTC().Format(time.RFC3339))
+	case m.Agent != "":
+		return refuse("the conversation is with %s", m.Agent)
+	case m.Status != signals.StatusOpen && m.Status != signals.StatusQueued:
+		return refuse("the conversation is %s", m.Status)
+	default:
+		return nil
+	}
+}
+
+func (m *Machine) judgeSnooze(command signals.Command, now time.Time) error {
+	switch {
+	case m.Close != nil:
+		return refuse("the conversation is closed since %s", m.Close.At.UTC().Format(time.RFC3339))
+	case !command.Until.IsZero() && !command.Until.After(now):
+		return refuse("until is not in the future")
+	default:
+		return nil
+	}
+}
+
+// Command does what a command says. Repeating one that already holds succeeds
+// and changes nothing.
+func (m *Machine) Command(name string, command signals.Command, now time.Time) error {
+	if err := m.Judge(name, command, now); err != nil {
+		return err
+	}
+
+	switch name {
+	case signals.AcceptUpdate:
+		m.assign(signals.AgentAccepted, command, now)
+	case signals.AssignUpdate:
+		m.assign(signals.AgentAssigned, command, now)
+	case signals.CloseUpdate:
+		if m.Close == nil {
+			m.Snooze = nil
+			m.closeBySelf(command.By, signals.RoleSystem, signals.Cut(prefer(command.Reason, "command"), maxTagBytes), now)
+		}
+	case signals.ReopenUpdate:
+		if m.Close != nil {
+			m.ReopenedAt = latest(m.ReopenedAt, latest(now, m.Close.At.Add(time.Nanosecond)))
+		}
+	case signals.SnoozeUpdate:
+		m.snoozeUntil(command, now)
+	case signals.NoteUpdate:
+		m.tellOwn(signals.Event{
+			Type: signals.SystemNoted, Actor: actorOf(command),
+			Note: &signals.Note{Text: signals.Cut(command.Text, signals.MaxTextBytes), Visibility: signals.VisibleToAgents},
+		}, now)
+	}
+
+	m.Settle(now)
+
+	return nil
+}
+
+func (m *Machine) assign(t signals.Type, command signals.Command, now time.Time) {
+	if m.Agent == command.AgentID {
+		return
+	}
+
+	m.escalatedAt(now)
+	m.claim(command.AgentID, command.AgentName, command.AgentNickname, latest(now, m.QueuedAt.Add(time.Nanosecond)))
+	m.tellOwn(signals.Event{
+		Type: t, Actor: actorOf(command),
+		Assignment: &signals.Assignment{
+			AgentID: command.AgentID, AgentName: command.AgentName, AgentNickname: command.AgentNickname,
+			Reason: command.Reason, By: command.By,
+		},
+	}, now)
+}
+
+func (m *Machine) snoozeUntil(command signals.Command, now time.Time) {
+	if m.Snooze != nil {
+		if m.Snooze.Until.Equal(command.Until) {
+			return
+		}
+
+		m.Snooze.Until, m.Snooze.By = command.Until, command.By
+	} else {
+		m.Snooze = &snoozed{At: now, Until: command.Until, By: command.By}
+	}
+
+	m.tellOwn(signals.Event{
+		Type: signals.ConversationSnoozed, Actor: actorOf(command),
+		Snooze: &signals.Snooze{Until: command.Until, By: command.By},
+	}, now)
+}
+
+func actorOf(command signals.Command) *signals.Actor {
+	return &signals.Actor{ID: command.By, Name: command.By, Role: signals.RoleSystem}
+}

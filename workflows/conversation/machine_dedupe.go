@@ -1,0 +1,71 @@
+package conversation
+
+import (
+	"time"
+
+	"github.com/parleyhq/parley/signals"
+)
+
+// maxIDs bounds the remembered event ids (design, section 5).
+const maxIDs = 512
+
+// seen reports whether an event was taken in before, and remembers it. Events
+// of the inbox come in ascending seq per conversation; the others are told by
+// their id, a derived one only within the source's retry window.
+func (m *Machine) seen(event *signals.Event) bool {
+	if event.Seq > 0 && event.Inbox != "" {
+		if event.Seq <= m.Seqs[event.Inbox] {
+			return true
+		}
+
+		m.Seqs[event.Inbox] = event.Seq
+	}
+
+	if event.ID == "" {
+		return false
+	}
+
+	if m.remembers(event) {
+		return true
+	}
+
+	m.IDs = append(m.IDs, signals.SeenID{ID: signals.RememberedID(event.ID), At: event.ReceivedAt})
+	if len(m.IDs) > maxIDs {
+		m.IDs = append([]signals.SeenID(nil), m.IDs[len(m.IDs)-maxIDs:]...)
+	}
+
+	return false
+}
+
+func (m *Machine) remembers(event *signals.Event) bool {
+	id := signals.RememberedID(event.ID)
+
+	for i := len(m.IDs) - 1; i >= 0; i-- {
+		if m.IDs[i].ID != id {
+			continue
+		}
+
+		if !signals.IsDerived(event.ID) || within(m.IDs[i].At, event.ReceivedAt, m.retryWindow()) {
+			return true
+		}
+	}
+
+	return false
+}
+
+func (m *Machine) retryWindow() time.Duration { return time.Duration(m.Under.RetryWindow) }
+
+func within(a, b time.Time, window time.Duration) bool {
+	gap := a.Sub(b)
+
+	return gap <= window && -gap <= window
+}
+
+// Known reports whether an event was taken in before, and remembers nothing.
+func (m *Machine) Known(event *signals.Event) bool {
+	if event.Seq > 0 && event.Inbox != "" && event.Seq <= m.Seqs[event.Inbox] {
+		return true
+	}
+
+	return event.ID != "" && m.remembers(event)
+}

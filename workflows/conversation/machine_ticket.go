@@ -1,0 +1,162 @@
+package conversation
+
+import (
+	"time"
+
+	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/policy"
+)
+
+// TicketTarget names the delivery that makes external tickets.
+const TicketTarget = "tickets"
+
+// decide ends the session: the ticket by the policy, then the run completes.
+// From here on it takes no new session.
+func (m *Machine) decide(now time.Time) {
+	m.Decided = true
+	m.Status = signals.StatusClosed
+	m.Snooze = nil
+
+	ref := &signals.TicketRef{
+		ID: signals.TicketID(m.WorkflowID, m.Session), Session: m.Session, Status: signals.TicketStatusCreated,
+	}
+
+	if reason := m.skipTicket(); reason != "" {
+		m.Ticket = &signals.TicketRef{Session: m.Session, Status: signals.TicketStatusSkipped, Reason: reason}
+
+		return
+	}
+
+	external := m.Under.TicketKind != "" && m.Under.TicketKind != policy.TicketStore
+	if external {
+		ref.Status = signals.TicketStatusPending
+	}
+
+	if m.PlatformNote != "" {
+		ref.ExternalID = m.PlatformNote
+	}
+
+	m.Ticket = ref
+
+	if external {
+		ticket := m.makeTicket()
+		m.order(signals.Order{Kind: signals.OrderTicket, Target: TicketTarget, Ticket: ticket})
+
+		return
+	}
+
+	m.tellOwn(signals.Event{Type: signals.TicketCreated, Ticket: ref}, now)
+}
+
+// skipTicket says why the policy wants no ticket; "" where it wants one.
+func (m *Machine) skipTicket() string {
+	rule := m.Under.Policy.Closeout
+	empty := m.Counts == signals.MessageCounts{}
+
+	switch {
+	case rule.SkipEmpty && empty && m.Close.Reason != reasonOffline && m.Episodes == 0:
+		return "empty"
+	case rule.Ticket == policy.TicketNever:
+		return "policy: never"
+	case rule.Ticket == policy.TicketUnreplied && !m.unansweredWhen(m.Close.At):
+		return "policy: answered"
+	case rule.Ticket == policy.TicketOffline && m.Close.Reason != reasonOffline:
+		return "policy: not offline"
+	case rule.Ticket == policy.TicketUnlessPlatform && m.PlatformNote != "":
+		return "policy: the platform made one"
+	default:
+		return ""
+	}
+}
+
+// makeTicket is the record as it goes to the store and to a ticket system.
+// Whispers stay out of its transcript: some systems mail it to the visitor.
+func (m *Machine) makeTicket() *signals.Ticket {
+	if m.Ticket == nil || m.Ticket.Status == signals.TicketStatusSkipped {
+		return nil
+	}
+
+	ticket := &signals.Ticket{
+		TicketRef: *m.Ticket, Source: m.Key.Source, Conversation: m.Key.Conversation, WorkflowID: m.WorkflowID,
+		Subject: prefer(m.Subject, m.defaultSubject()), Unreplied: m.unansweredWhen(m.Close.At), Messages: m.Counts,
+		OpenedAt: m.OpenedAt, ClosedAt: m.Close.At, Transcript: []signals.TranscriptLine{},
+	}
+
+	for i := range m.Timeline {
+		entry := &m.Timeline[i]
+		if entry.Private || entry.Type != signals.MessageReceived && entry.Type != signals.FormSubmitted {
+			continue
+		}
+
+		ticket.Transcript = append(ticket.Transcript, signals.TranscriptLine{
+			At: entry.At, Role: m.roleNow(entry), Name: entry.Name, Text: entry.Text,
+		})
+	}
+
+	return ticket
+}
+
+// roleNow is the role by which a timeline entry's author is known by now.
+func (m *Machine) roleNow(entry *line) signals.Role {
+	if at := m.keptAt(entry.MessageID); entry.MessageID != "" && at >= 0 {
+		return m.Kept[at].Role
+	}
+
+	return entry.Role
+}
+
+func (m *Machine) defaultSubject() string {
+	if name := prefer(m.Visitor.Name, m.Visitor.Nickname); name != "" {
+		return "Conversation with " + name
+	}
+
+	return "Conversation " + m.Key.Conversation
+}
+
+// Record is the closed session as the store keeps it; nil before the decision.
+func (m *Machine) Record(runID string) *Record {
+	if !m.Decided {
+		return nil
+	}
+
+	view := m.View(runID, true)
+
+	return &Record{View: view, Ticket: m.makeTicket()}
+}
+
+// Result is what the completed run returns.
+func (m *Machine) Result() signals.Result {
+	result := signals.Result{
+		Version: 1, Session: m.Session, Seqs: m.Seqs, IDs: m.IDs, ClosedAt: m.closedAt(), Threads: m.PastThreads,
+	}
+
+	for _, thread := range m.Threads {
+		if m.threadClosed(thread.ID) {
+			result.Threads = append(result.Threads, thread.ID)
+		}
+	}
+
+	if len(result.Threads) > maxThreads {
+		result.Threads = result.Threads[len(result.Threads)-maxThreads:]
+	}
+
+	return result
+}
+
+func (m *Machine) closedAt() time.Time {
+	if m.Close == nil {
+		return time.Time{}
+	}
+
+	return m.Close.At
+}
+
+// Following reports whether an event that came after the decision begins the
+// next session; what does not is kept beside the ticket.
+func (m *Machine) Following(event *signals.Event) bool {
+	if !event.Type.MayStart() || m.threadClosed(event.Thread) && event.Thread != "" {
+		return false
+	}
+
+	return event.At.IsZero() || event.At.After(m.closedAt())
+}

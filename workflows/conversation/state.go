@@ -1,0 +1,202 @@
+package conversation
+
+import (
+	"time"
+
+	"github.com/parleyhq/parley/signals"
+)
+
+// stateVersion is the form of [State] that this build writes.
+const stateVersion = 1
+
+// State is everything a conversation remembers. It is JSON-stable, since it is
+// the input of the next run at continue-as-new, and bounded to 256 KB.
+type State struct {
+	Version    int         `json:"version"`
+	Key        signals.Key `json:"key"`
+	WorkflowID string      `json:"workflow_id"`
+	Session    int         `json:"session"`
+
+	// Derived by Settle.
+	Status signals.Status `json:"status"`
+	Agent  string         `json:"agent,omitempty"`
+	Close  *closeFact     `json:"close,omitempty"`
+
+	// Exactly once.
+	Seqs map[string]int64 `json:"seqs,omitempty"`
+	IDs  []signals.SeenID `json:"ids,omitempty"`
+
+	// The sessions before.
+	PastThreads  []string  `json:"past_threads,omitempty"`
+	PastClosedAt time.Time `json:"past_closed_at,omitzero"`
+
+	// Facts.
+	OpenedAt     time.Time    `json:"opened_at,omitzero"`
+	Subject      string       `json:"subject,omitempty"`
+	Property     string       `json:"property,omitempty"`
+	Lang         string       `json:"lang,omitempty"`
+	Desk         string       `json:"desk,omitempty"`
+	Visitor      visitor      `json:"visitor,omitzero"`
+	Roster       []member     `json:"roster,omitempty"`
+	Threads      []threadMark `json:"threads,omitempty"`
+	Closes       []closeFact  `json:"closes,omitempty"`
+	ReopenedAt   time.Time    `json:"reopened_at,omitzero"`
+	EscalatedAt  time.Time    `json:"escalated_at,omitzero"`
+	QueuedAt     time.Time    `json:"queued_at,omitzero"`
+	ClaimsFloor  time.Time    `json:"claims_floor,omitzero"`
+	Tags         []tagMark    `json:"tags,omitempty"`
+	PlatformNote string       `json:"platform_note,omitempty"`
+	AwaySince    time.Time    `json:"away_since,omitzero"`
+	BackSince    time.Time    `json:"back_since,omitzero"`
+
+	// Messages.
+	Kept       []kept                `json:"kept,omitempty"`
+	ReplyFloor time.Time             `json:"reply_floor,omitzero"`
+	Counts     signals.MessageCounts `json:"counts"`
+	VisitorAt  time.Time             `json:"visitor_at,omitzero"`
+	SpokenAt   time.Time             `json:"spoken_at,omitzero"`
+
+	// Clocks.
+	Episode  *episode  `json:"episode,omitempty"`
+	Episodes int       `json:"episodes,omitempty"`
+	Relay    *relay    `json:"relay,omitempty"`
+	Snooze   *snoozed  `json:"snooze,omitempty"`
+	WarnedAt time.Time `json:"warned_at,omitzero"`
+	// IdleShift is how long snoozes held the idle clock since SpokenAt.
+	IdleShift time.Duration `json:"idle_shift,omitempty"`
+
+	// What was counted.
+	Accepted   int64 `json:"accepted"`
+	Applied    int64 `json:"applied"`
+	Late       int64 `json:"late"`
+	Ignored    int64 `json:"ignored"`
+	Duplicates int64 `json:"duplicates"`
+
+	Timeline []line `json:"timeline,omitempty"`
+
+	// What is decided and not yet dispatched.
+	Counter int64              `json:"counter"`
+	Outbox  []signals.Order    `json:"outbox,omitempty"`
+	Decided bool               `json:"decided,omitempty"`
+	Ticket  *signals.TicketRef `json:"ticket,omitempty"`
+}
+
+// visitor is what notices say about the person who waits.
+type visitor struct {
+	ID         string    `json:"id,omitempty"`
+	Name       string    `json:"name,omitempty"`
+	Nickname   string    `json:"nickname,omitempty"`
+	ExternalID string    `json:"external_id,omitempty"`
+	At         time.Time `json:"at,omitzero"`
+}
+
+// member is one participant, with the newest time of each thing that says
+// whether they have the conversation.
+type member struct {
+	ID         string             `json:"id"`
+	Role       signals.Role       `json:"role"`
+	Name       string             `json:"name,omitempty"`
+	Nickname   string             `json:"nickname,omitempty"`
+	Visibility signals.Visibility `json:"visibility,omitempty"`
+	JoinedAt   time.Time          `json:"joined_at,omitzero"`
+	LeftAt     time.Time          `json:"left_at,omitzero"`
+	// ClaimedAt is the newest join, assignment or acceptance that makes an
+	// agent the assignee.
+	ClaimedAt time.Time `json:"claimed_at,omitzero"`
+	// SpokeAt is the first public message, by which an uninvited agent takes
+	// a conversation that nobody has.
+	SpokeAt  time.Time `json:"spoke_at,omitzero"`
+	TypedAt  time.Time `json:"typed_at,omitzero"`
+	StatusAt time.Time `json:"status_at,omitzero"`
+	Away     bool      `json:"away,omitempty"`
+}
+
+// threadMark is one thread of the platform's within this session.
+type threadMark struct {
+	ID string `json:"id"`
+	// FirstAt is the earliest event that may start a conversation in it.
+	FirstAt time.Time `json:"first_at,omitzero"`
+	// VisitorAt is the visitor's newest message in it.
+	VisitorAt time.Time `json:"visitor_at,omitzero"`
+}
+
+// closeFact is one close, by whomever.
+type closeFact struct {
+	At      time.Time    `json:"at"`
+	ClockAt time.Time    `json:"clock_at"`
+	Thread  string       `json:"thread,omitempty"`
+	ByID    string       `json:"by_id,omitempty"`
+	ByRole  signals.Role `json:"by_role,omitempty"`
+	Reason  string       `json:"reason,omitempty"`
+}
+
+// tagMark is the newest word about one tag.
+type tagMark struct {
+	Name string    `json:"name"`
+	On   bool      `json:"on"`
+	At   time.Time `json:"at"`
+}
+
+// kept is a message as the reply state needs it; its text is in the timeline.
+type kept struct {
+	ID      string              `json:"id,omitempty"`
+	Author  string              `json:"author,omitempty"`
+	Claimed signals.Role        `json:"claimed,omitempty"`
+	Role    signals.Role        `json:"role,omitempty"`
+	Kind    signals.MessageKind `json:"kind,omitempty"`
+	At      time.Time           `json:"at"`
+	ClockAt time.Time           `json:"clock_at"`
+	Thread  string              `json:"thread,omitempty"`
+	Private bool                `json:"private,omitempty"`
+	Auto    bool                `json:"auto,omitempty"`
+	Deleted bool                `json:"deleted,omitempty"`
+	// Counted is the role under which the message stands in Counts.
+	Counted signals.Role `json:"counted,omitempty"`
+}
+
+// episode is one unanswered stretch.
+type episode struct {
+	// Since is the platform's time of the first unanswered message.
+	Since     time.Time `json:"since"`
+	ClockAt   time.Time `json:"clock_at"`
+	MessageID string    `json:"message_id,omitempty"`
+	Text      string    `json:"text,omitempty"`
+	// Number is given with the first push.
+	Number   int       `json:"number,omitempty"`
+	Pushes   int       `json:"pushes,omitempty"`
+	PushedAt time.Time `json:"pushed_at,omitzero"`
+	// Shift moves the next push: typing pauses and snoozes since the last one.
+	Shift time.Duration `json:"shift,omitempty"`
+	// Paused is how long typing has paused the clock in this episode.
+	Paused      time.Duration `json:"paused,omitempty"`
+	PausedUntil time.Time     `json:"paused_until,omitzero"`
+}
+
+// snoozed is a conversation put to sleep.
+type snoozed struct {
+	At    time.Time `json:"at"`
+	Until time.Time `json:"until,omitzero"`
+	By    string    `json:"by,omitempty"`
+}
+
+// line is one entry of the timeline, with what a transcript needs.
+type line struct {
+	At        time.Time    `json:"at"`
+	Type      signals.Type `json:"type"`
+	Text      string       `json:"text,omitempty"`
+	MessageID string       `json:"message_id,omitempty"`
+	Role      signals.Role `json:"role,omitempty"`
+	Name      string       `json:"name,omitempty"`
+	Private   bool         `json:"private,omitempty"`
+}
+
+// upgrade brings a state written by an older build to the present form.
+func upgrade(state *State) {
+	if state.Version == 0 {
+		state.Version = stateVersion
+	}
+
+	if state.Seqs == nil {
+		state.Seqs = map[string]int64{}
+	}
+}

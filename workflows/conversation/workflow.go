@@ -1,0 +1,247 @@
+package conversation
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/policy"
+)
+
+const (
+	// machineChange is the change id under which Temporal records which rules
+	// a run was started with; see [Machine].
+	machineChange  = "machine"
+	machineVersion = 1
+
+	// rollEvents and rollAge are when a run continues as new by our own count
+	// (design, section 5), besides the server's suggestion.
+	rollEvents = 2000
+	rollAge    = 24 * time.Hour
+)
+
+// Workflows carries what conversations need from the worker's configuration.
+type Workflows struct {
+	// Under returns the policy in force for a source. It is asked in a side
+	// effect, so that what it returns is recorded in history.
+	Under func(source string) policy.Snapshot
+}
+
+// Register registers the workflow under its name.
+func (w *Workflows) Register(registry worker.WorkflowRegistry) {
+	registry.RegisterWorkflowWithOptions(w.Conversation, workflow.RegisterOptions{Name: signals.ConversationWorkflow})
+}
+
+// Input is what a run is started with: nothing, what the session before left
+// behind, or the state of the run that it goes on from.
+type Input struct {
+	signals.Start
+
+	State *State `json:"state,omitempty"`
+	// Pending are events that came after the session before was decided.
+	Pending []json.RawMessage `json:"pending,omitempty"`
+}
+
+// Conversation runs one session of one conversation and returns what the next
+// one must know. It owns no work longer than a few seconds: whatever leaves it
+// is handed over by the dispatch activity.
+func (w *Workflows) Conversation(ctx workflow.Context, input Input) (signals.Result, error) {
+	run := &conversation{under: w.Under}
+	if err := run.setup(ctx, input); err != nil {
+		return signals.Result{}, err
+	}
+
+	return run.run(ctx)
+}
+
+// conversation is the Temporal shell around one [Machine].
+type conversation struct {
+	under   func(source string) policy.Snapshot
+	key     signals.Key
+	machine *Machine
+	info    *workflow.Info
+
+	selector workflow.Selector
+	events   workflow.ReceiveChannel
+	flat     []flatSignal
+	woken    workflow.Channel
+
+	alarm alarm
+
+	// dispatching is set while a dispatch is under way; after a failure the
+	// next one waits until retryAt.
+	dispatching bool
+	retryAt     time.Time
+	recorded    bool
+
+	// pending and stray came after the decision about the ticket.
+	pending []json.RawMessage
+	stray   []signals.Event
+
+	taken     int
+	startedAt time.Time
+	published attributes
+}
+
+func (c *conversation) setup(ctx workflow.Context, input Input) error {
+	c.info = workflow.GetInfo(ctx)
+	c.startedAt = workflow.Now(ctx)
+
+	key, err := signals.ParseWorkflowID(c.info.WorkflowExecution.ID)
+	if err != nil {
+		return temporal.NewNonRetryableApplicationError(err.Error(), "BadWorkflowID", err)
+	}
+
+	c.key = key
+	c.listen(ctx)
+
+	if err := c.answer(ctx); err != nil {
+		return err
+	}
+
+	workflow.GetVersion(ctx, machineChange, workflow.DefaultVersion, machineVersion)
+
+	under, err := c.snapshot(ctx)
+	if err != nil {
+		return err
+	}
+
+	if input.State != nil {
+		c.machine = Resume(input.State, under)
+
+		return nil
+	}
+
+	start := input.Start
+	if start.Session == 0 {
+		if start, err = c.lastSession(ctx); err != nil {
+			return err
+		}
+	}
+
+	c.machine = NewMachine(key, c.info.WorkflowExecution.ID, start, under)
+
+	for _, raw := range input.Pending {
+		c.takeRaw(raw, workflow.Now(ctx))
+	}
+
+	return nil
+}
+
+// snapshot records the policy in force, so that a replay on a host with other
+// settings decides the same.
+func (c *conversation) snapshot(ctx workflow.Context) (policy.Snapshot, error) {
+	var under policy.Snapshot
+
+	err := workflow.SideEffect(ctx, func(workflow.Context) any { return c.under(c.key.Source) }).Get(&under)
+	if err != nil {
+		return policy.Snapshot{}, fmt.Errorf("read the policy: %w", err)
+	}
+
+	return under, nil
+}
+
+// lastSession asks what the session before left behind, for a run that was
+// started from outside.
+func (c *conversation) lastSession(ctx workflow.Context) (signals.Start, error) {
+	var start signals.Start
+
+	err := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, localOptions("session before")),
+		LastSessionActivity, c.info.WorkflowExecution.ID).Get(ctx, &start)
+	if err != nil {
+		return signals.Start{}, fmt.Errorf("read the session before: %w", err)
+	}
+
+	return start, nil
+}
+
+// run is the loop: take everything in, tick, hand out, wait.
+func (c *conversation) run(ctx workflow.Context) (signals.Result, error) {
+	c.build(ctx)
+
+	for {
+		c.drain(ctx)
+		c.machine.Settle(workflow.Now(ctx))
+		c.machine.Tick(workflow.Now(ctx))
+		c.publish(ctx)
+		c.dispatch(ctx)
+
+		result, done, err := c.finish(ctx)
+		if done || err != nil {
+			return result, err
+		}
+
+		c.arm(ctx)
+		c.selector.Select(ctx)
+	}
+}
+
+// finish completes the run or continues it as new, once nothing is on its way.
+func (c *conversation) finish(ctx workflow.Context) (signals.Result, bool, error) {
+	if c.dispatching || len(c.machine.Outbox) > 0 || len(c.stray) > 0 || !workflow.AllHandlersFinished(ctx) {
+		return signals.Result{}, false, nil
+	}
+
+	switch {
+	case c.machine.Decided && !c.recorded:
+		return signals.Result{}, false, nil
+	case c.machine.Decided && len(c.pending) > 0:
+		return signals.Result{}, true, workflow.NewContinueAsNewError(ctx, signals.ConversationWorkflow,
+			Input{Start: c.next(), Pending: c.pending})
+	case c.machine.Decided:
+		return c.machine.Result(), true, nil
+	case c.rolls(ctx):
+		return signals.Result{}, true, workflow.NewContinueAsNewError(ctx, signals.ConversationWorkflow,
+			Input{Start: signals.Start{Version: 1, Session: c.machine.Session}, State: c.machine.State})
+	default:
+		return signals.Result{}, false, nil
+	}
+}
+
+// next is the start of the session after this one; the platform's own chat id
+// goes along where the workflow id holds only its hash.
+func (c *conversation) next() signals.Start {
+	start := c.machine.Result().Next()
+	if c.machine.Key.Conversation != c.key.Conversation {
+		start.Conversation = c.machine.Key.Conversation
+	}
+
+	return start
+}
+
+func (c *conversation) rolls(ctx workflow.Context) bool {
+	return c.taken >= rollEvents || c.info.GetContinueAsNewSuggested() || !workflow.Now(ctx).Before(c.startedAt.Add(rollAge))
+}
+
+func localOptions(summary string) workflow.LocalActivityOptions {
+	const (
+		attempt  = 15 * time.Second
+		first    = 100 * time.Millisecond
+		longest  = 10 * time.Second
+		attempts = 5
+	)
+
+	return workflow.LocalActivityOptions{
+		StartToCloseTimeout: attempt,
+		Summary:             summary,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: first, BackoffCoefficient: 2, MaximumInterval: longest, MaximumAttempts: attempts,
+		},
+	}
+}
+
+// refusal makes the application error that the API answers with 409.
+func refusal(err error) error {
+	var refused *Refused
+	if errors.As(err, &refused) {
+		return temporal.NewNonRetryableApplicationError(refused.Reason, signals.RefusedError, nil)
+	}
+
+	return err
+}

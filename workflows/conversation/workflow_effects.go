@@ -1,0 +1,125 @@
+package conversation
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/parleyhq/parley/signals"
+)
+
+const (
+	// maxDispatch bounds the orders of one dispatch; the rest follows.
+	maxDispatch = 100
+	// dispatchPause is how long a dispatch that failed five times waits: the
+	// store or Temporal itself is away, and the state keeps what is owed.
+	dispatchPause = 15 * time.Second
+)
+
+// dispatch hands out what is decided, one dispatch at a time.
+func (c *conversation) dispatch(ctx workflow.Context) {
+	orders := c.machine.TakeOrders()
+	record := c.machine.Decided && !c.recorded
+
+	if c.dispatching || len(orders) == 0 && !record && len(c.stray) == 0 || workflow.Now(ctx).Before(c.retryAt) {
+		return
+	}
+
+	payload := Dispatch{
+		Key: c.machine.Key, WorkflowID: c.info.WorkflowExecution.ID, RunID: c.info.WorkflowExecution.RunID,
+		Session: c.machine.Session, Orders: orders[:min(len(orders), maxDispatch)], Stray: c.stray,
+	}
+
+	if record {
+		payload.Closed = c.machine.Record(c.info.WorkflowExecution.RunID)
+	}
+
+	stray := len(c.stray)
+	c.dispatching = true
+	options := localOptions(dispatchSummary(payload.Orders, record))
+	future := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, options), DispatchActivity, payload)
+
+	c.selector.AddFuture(future, func(done workflow.Future) {
+		c.dispatching = false
+
+		if err := done.Get(ctx, nil); err != nil {
+			c.retryAt = workflow.Now(ctx).Add(dispatchPause)
+			workflow.GetLogger(ctx).Error("Dispatch failed; it is tried again.", "conversation", c.key.Conversation,
+				"source", c.key.Source, "error", err, "retry_at", c.retryAt)
+
+			return
+		}
+
+		c.retryAt = time.Time{}
+		c.recorded = c.recorded || record
+		c.stray = c.stray[stray:]
+		c.machine.Dispatched(len(payload.Orders))
+	})
+}
+
+func dispatchSummary(orders []signals.Order, record bool) string {
+	events := make([]signals.Event, 0, len(orders)+1)
+
+	for i := range orders {
+		if orders[i].Event != nil {
+			events = append(events, signals.Event{Type: orders[i].Event.Type})
+		} else {
+			events = append(events, signals.Event{Type: signals.Type(orders[i].Kind)})
+		}
+	}
+
+	if record {
+		events = append(events, signals.Event{Type: "record"})
+	}
+
+	return signals.Summarize(events)
+}
+
+// alarm is the one Temporal timer, for the nearest deadline.
+type alarm struct {
+	timer  workflow.Future
+	cancel workflow.CancelFunc
+	due    time.Time
+}
+
+// arm makes the timer anew only if the nearest deadline moved earlier; when a
+// timer fires early, the loop arms it again.
+func (c *conversation) arm(ctx workflow.Context) {
+	due, name := c.nextLook()
+	if c.alarm.timer != nil {
+		if !due.Before(c.alarm.due) {
+			return
+		}
+
+		c.alarm.cancel()
+	}
+
+	timerCtx, cancel := workflow.WithCancel(ctx)
+	wait := max(due.Sub(workflow.Now(ctx)), time.Millisecond)
+	timer := workflow.NewTimerWithOptions(timerCtx, wait, workflow.TimerOptions{
+		Summary: "next look " + due.UTC().Format("15:04:05") + " (" + name + ")",
+	})
+
+	c.alarm = alarm{timer: timer, cancel: cancel, due: due}
+	c.selector.AddFuture(timer, func(fired workflow.Future) {
+		if fired == c.alarm.timer {
+			c.alarm = alarm{}
+		}
+	})
+}
+
+// nextLook is the nearest of the clocks, the retry of a dispatch and the day
+// after which a run continues as new.
+func (c *conversation) nextLook() (time.Time, string) {
+	due, name := c.startedAt.Add(rollAge), "continue as new"
+
+	if clock, ok := c.machine.NextDeadline(); ok && clock.Due.Before(due) {
+		due, name = clock.Due, clock.Name
+	}
+
+	if !c.retryAt.IsZero() && c.retryAt.Before(due) {
+		due, name = c.retryAt, "dispatch again"
+	}
+
+	return due, name
+}
