@@ -1,0 +1,71 @@
+package worker
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	sdkworker "go.temporal.io/sdk/worker"
+
+	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/conversation"
+	"github.com/parleyhq/parley/workflows/delivery"
+	"github.com/parleyhq/parley/workflows/policy"
+)
+
+// Config is how much a worker does at once and keeps in memory.
+type Config struct {
+	// StickyCache is how many open conversations stay in memory, each about
+	// 100 kB; one that is not there is replayed from its history.
+	StickyCache int `env:"PARLEY_STICKY_CACHE" envDefault:"2000" desc:"open conversations kept in the worker's memory, of about 100 kB each"`
+}
+
+// Activities registers its activities under the names that the workflows call.
+type Activities interface {
+	Register(registry sdkworker.ActivityRegistry)
+}
+
+const (
+	// stopPatience is how long a stopping worker lets what runs finish.
+	stopPatience = 4 * time.Second
+	// Two cores are kept busy by a few pollers; more only wait.
+	workflowPollers = 4
+	activityPollers = 2
+	// workflowTasks and localActivities run at once at most.
+	workflowTasks   = 200
+	localActivities = 200
+	activities      = 200
+)
+
+// New assembles the worker with every workflow and the given activities on it.
+// Starting it is the caller's.
+func New(temporal client.Client, config Config, under func(source string) policy.Snapshot, provided ...Activities) sdkworker.Worker {
+	sdkworker.SetStickyWorkflowCacheSize(config.StickyCache)
+
+	worker := sdkworker.New(temporal, signals.TaskQueue, sdkworker.Options{
+		MaxConcurrentWorkflowTaskPollers:        workflowPollers,
+		MaxConcurrentActivityTaskPollers:        activityPollers,
+		MaxConcurrentWorkflowTaskExecutionSize:  workflowTasks,
+		MaxConcurrentLocalActivityExecutionSize: localActivities,
+		MaxConcurrentActivityExecutionSize:      activities,
+		WorkerStopTimeout:                       stopPatience,
+	})
+
+	(&conversation.Workflows{Under: under}).Register(worker)
+	delivery.Register(worker)
+
+	for _, each := range provided {
+		each.Register(worker)
+	}
+
+	return worker
+}
+
+// Start starts the worker; its error says what Temporal refused.
+func Start(worker sdkworker.Worker) error {
+	if err := worker.Start(); err != nil {
+		return fmt.Errorf("start the worker: %w", err)
+	}
+
+	return nil
+}
