@@ -75,25 +75,24 @@ func (t Type) MayStart() bool {
 // Incoming reports whether a platform or an integrator may send this type.
 // The types that only Parley makes are refused at the edge.
 func (t Type) Incoming() bool {
-	_, ok := incoming()[t]
-
-	return ok
-}
-
-// IncomingTypes returns every type that may come in, unordered.
-func IncomingTypes() []Type {
-	all := incoming()
-	out := make([]Type, 0, len(all))
-
-	for t := range all {
-		out = append(out, t)
+	switch t { //nolint:exhaustive // the rest only Parley makes
+	case ConversationOpened, ConversationClosed, ConversationTransferred, ConversationStatusChanged,
+		ConversationSummarized, EscalationRequested, AssignmentRequested, AvailabilityRequested,
+		AgentAssigned, AgentAccepted, AgentInvited, AgentStatusChanged, AgentsUnavailable,
+		ParticipantJoined, ParticipantLeft, PresenceChanged, QueueMoved, MessageReceived,
+		MessageUpdated, MessageDeleted, MessageRead, MessagePreview, TypingChanged, FormSubmitted,
+		UnrepliedReported, PropertiesUpdated, PropertiesDeleted, TagAdded, TagRemoved, AccessChanged,
+		ButtonPressed, CustomerCreated, CustomerUpdated, SystemNoted, MulticastReceived,
+		AccountChanged, Unknown:
+		return true
+	default:
+		return false
 	}
-
-	return out
 }
 
-func incoming() map[Type]struct{} {
-	types := [...]Type{
+// IncomingTypes returns every type that may come in, in the order above.
+func IncomingTypes() []Type {
+	return []Type{
 		ConversationOpened, ConversationClosed, ConversationTransferred, ConversationStatusChanged,
 		ConversationSummarized, EscalationRequested, AssignmentRequested, AvailabilityRequested,
 		AgentAssigned, AgentAccepted, AgentInvited, AgentStatusChanged, AgentsUnavailable,
@@ -103,13 +102,6 @@ func incoming() map[Type]struct{} {
 		ButtonPressed, CustomerCreated, CustomerUpdated, SystemNoted, MulticastReceived,
 		AccountChanged, Unknown,
 	}
-	set := make(map[Type]struct{}, len(types))
-
-	for _, t := range types {
-		set[t] = struct{}{}
-	}
-
-	return set
 }
 
 // Known reports whether t is any of the types of this package.

@@ -51,8 +51,8 @@ func (d *decoder) events() ([]signals.Event, error) {
 		return one(d.transferred())
 	}
 
-	switch decode := actions()[d.action]; {
-	case d.action == "incoming_chat", d.action == "incoming_chat_thread":
+	switch decode := handler(d.action); {
+	case opens(d.action):
 		return d.opened()
 	case decode != nil:
 		return one(decode(d))
@@ -61,63 +61,70 @@ func (d *decoder) events() ([]signals.Event, error) {
 	}
 }
 
-// actions maps every name that a LiveChat webhook has had to what it means.
-// incoming_chat and incoming_chat_thread stand apart, since they carry more
-// than one event.
-func actions() map[string]func(*decoder) (signals.Event, error) {
-	return map[string]func(*decoder) (signals.Event, error){
-		"chat_deactivated":       (*decoder).closed,
-		"thread_closed":          (*decoder).closed,
-		"chat_transferred":       (*decoder).transferred,
-		"user_added_to_chat":     (*decoder).joined,
-		"chat_user_added":        (*decoder).joined,
-		"user_removed_from_chat": (*decoder).left,
-		"chat_user_removed":      (*decoder).left,
-		"thread_summary_set":     (*decoder).summarized,
-		"follow_up_requested":    (*decoder).followUp,
+// handler returns what reads the payload of an action: every name that a
+// LiveChat webhook has had, newer and older. incoming_chat and
+// incoming_chat_thread stand apart, since they carry more than one event; nil
+// means that a name is not known.
+func handler(action string) func(*decoder) (signals.Event, error) {
+	switch action {
+	case "chat_deactivated", "thread_closed":
+		return (*decoder).closed
+	case "chat_transferred":
+		return (*decoder).transferred
+	case "user_added_to_chat", "chat_user_added":
+		return (*decoder).joined
+	case "user_removed_from_chat", "chat_user_removed":
+		return (*decoder).left
+	case "thread_summary_set":
+		return (*decoder).summarized
+	case "follow_up_requested":
+		return (*decoder).followUp
+	case "incoming_event":
+		return (*decoder).incomingEvent
+	case "event_updated":
+		return (*decoder).eventUpdated
+	case "event_deleted":
+		return (*decoder).eventDeleted
+	case "incoming_rich_message_postback":
+		return (*decoder).postback
+	case "incoming_typing_indicator":
+		return (*decoder).typing
+	case "incoming_sneak_peek":
+		return (*decoder).sneakPeek
+	case "events_marked_as_seen", "last_seen_timestamp_updated":
+		return (*decoder).seen
+	case "chat_thread_tagged", "thread_tagged", "chat_thread_untagged", "thread_untagged":
+		return (*decoder).tagged
+	default:
+		return otherHandler(action)
+	}
+}
 
-		"incoming_event":                 (*decoder).incomingEvent,
-		"event_updated":                  (*decoder).eventUpdated,
-		"event_deleted":                  (*decoder).eventDeleted,
-		"incoming_rich_message_postback": (*decoder).postback,
-		"incoming_typing_indicator":      (*decoder).typing,
-		"incoming_sneak_peek":            (*decoder).sneakPeek,
-		"incoming_multicast":             (*decoder).multicast,
-		"events_marked_as_seen":          (*decoder).seen,
-		"last_seen_timestamp_updated":    (*decoder).seen,
-
-		"chat_properties_updated":        (*decoder).propertiesUpdated,
-		"chat_thread_properties_updated": (*decoder).propertiesUpdated,
-		"thread_properties_updated":      (*decoder).propertiesUpdated,
-		"event_properties_updated":       (*decoder).propertiesUpdated,
-		"chat_properties_deleted":        (*decoder).propertiesDeleted,
-		"chat_thread_properties_deleted": (*decoder).propertiesDeleted,
-		"thread_properties_deleted":      (*decoder).propertiesDeleted,
-		"event_properties_deleted":       (*decoder).propertiesDeleted,
-		"chat_thread_tagged":             (*decoder).tagged,
-		"thread_tagged":                  (*decoder).tagged,
-		"chat_thread_untagged":           (*decoder).tagged,
-		"thread_untagged":                (*decoder).tagged,
-		"access_granted":                 (*decoder).access,
-		"access_revoked":                 (*decoder).access,
-		"access_set":                     (*decoder).access,
-		"chat_access_granted":            (*decoder).access,
-		"chat_access_revoked":            (*decoder).access,
-		"chat_access_updated":            (*decoder).access,
-
-		"customer_created":                (*decoder).customerCreated,
-		"incoming_customer":               (*decoder).customerCreated,
-		"customer_session_fields_updated": (*decoder).customerUpdated,
-		"routing_status_set":              (*decoder).agentStatus,
-		"agent_status_changed":            (*decoder).agentStatus,
-
-		"agent_created": (*decoder).account, "agent_approved": (*decoder).account, "agent_updated": (*decoder).account,
-		"agent_suspended": (*decoder).account, "agent_unsuspended": (*decoder).account, "agent_deleted": (*decoder).account,
-		"bot_created": (*decoder).account, "bot_updated": (*decoder).account, "bot_deleted": (*decoder).account,
-		"group_created": (*decoder).account, "group_updated": (*decoder).account, "group_deleted": (*decoder).account,
-		"tag_created": (*decoder).account, "tag_updated": (*decoder).account, "tag_deleted": (*decoder).account,
-		"auto_access_added": (*decoder).account, "auto_access_updated": (*decoder).account,
-		"auto_access_deleted": (*decoder).account, "auto_accesses_updated": (*decoder).account,
+// otherHandler knows the actions about properties, access and the account.
+func otherHandler(action string) func(*decoder) (signals.Event, error) {
+	switch action {
+	case "chat_properties_updated", "chat_thread_properties_updated", "thread_properties_updated", "event_properties_updated":
+		return (*decoder).propertiesUpdated
+	case "chat_properties_deleted", "chat_thread_properties_deleted", "thread_properties_deleted", "event_properties_deleted":
+		return (*decoder).propertiesDeleted
+	case "access_granted", "access_revoked", "access_set",
+		"chat_access_granted", "chat_access_revoked", "chat_access_updated":
+		return (*decoder).access
+	case "customer_created", "incoming_customer":
+		return (*decoder).customerCreated
+	case "customer_session_fields_updated":
+		return (*decoder).customerUpdated
+	case "routing_status_set", "agent_status_changed":
+		return (*decoder).agentStatus
+	case "incoming_multicast":
+		return (*decoder).multicast
+	case "agent_created", "agent_approved", "agent_updated", "agent_suspended", "agent_unsuspended", "agent_deleted",
+		"bot_created", "bot_updated", "bot_deleted", "group_created", "group_updated", "group_deleted",
+		"tag_created", "tag_updated", "tag_deleted",
+		"auto_access_added", "auto_access_updated", "auto_access_deleted", "auto_accesses_updated":
+		return (*decoder).account
+	default:
+		return nil
 	}
 }
 

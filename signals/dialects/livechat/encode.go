@@ -66,7 +66,7 @@ func ours(version string) bool {
 	}
 }
 
-func isAction(name string) bool { return actions()[name] != nil || opens(name) }
+func isAction(name string) bool { return handler(name) != nil || opens(name) }
 
 func opens(name string) bool { return name == "incoming_chat" || name == "incoming_chat_thread" }
 

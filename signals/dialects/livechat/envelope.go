@@ -134,7 +134,7 @@ func openEnvelope(top map[string]json.RawMessage, raw json.RawMessage) (envelope
 	env := envelope{raw: raw, path: keyPayload, payload: top[keyPayload]}
 	env.platform.LicenseID = top[keyLicense]
 
-	if !has(top, keyPayload) {
+	if !has(top, keyPayload) && has(top, keyData) {
 		env.path, env.payload = keyData, top[keyData]
 	}
 

@@ -1,0 +1,265 @@
+package livechat_test
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/signals/dialects/dialect"
+	"github.com/parleyhq/parley/signals/dialects/livechat"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+const fixtures = "testdata/fixtures"
+
+func received() time.Time { return time.Date(2026, 11, 20, 10, 0, 0, 301e6, time.UTC) }
+
+func source() dialect.Source { return dialect.Source{Name: "livechat"} }
+
+// fixture is one published sample, its placeholders filled.
+type fixture struct {
+	name   string
+	action string
+	bare   bool
+	body   map[string]any
+}
+
+func (f fixture) request(t testing.TB) dialect.Request {
+	t.Helper()
+
+	body, err := json.Marshal(f.body)
+	require.NoError(t, err)
+
+	req := dialect.Request{Method: "POST", Body: body, ReceivedAt: received()}
+	if f.bare {
+		req.Path = "/" + f.action
+	}
+
+	return req
+}
+
+// wants is the fixture without its secret.
+func (f fixture) wants(t testing.TB) map[string]any {
+	t.Helper()
+
+	out := clone(t, f.body)
+	delete(out, "secret_key")
+
+	return out
+}
+
+func (f fixture) payload() any {
+	for _, key := range []string{"payload", "data"} {
+		if p, ok := f.body[key]; ok {
+			return p
+		}
+	}
+
+	return f.body
+}
+
+// old reports whether the fixture's version wrote recipients for visibility.
+func (f fixture) old() bool {
+	_, organization := f.body["organization_id"]
+	_, license := f.body["license_id"]
+
+	return f.bare || !organization && (!license || !strings.Contains(f.name, "v3.3"))
+}
+
+func allFixtures(t testing.TB) []fixture {
+	t.Helper()
+
+	var all []fixture
+
+	for _, pattern := range []string{"*.json", "by-version/*/*.json", "v3.0-beta-bare/*.json"} {
+		paths, err := filepath.Glob(filepath.Join(fixtures, pattern))
+		require.NoError(t, err)
+
+		for _, path := range paths {
+			all = append(all, load(t, path))
+		}
+	}
+
+	require.Len(t, all, 160, "fixtures")
+
+	return all
+}
+
+func load(t testing.TB, path string) fixture {
+	t.Helper()
+
+	name, err := filepath.Rel(fixtures, strings.TrimSuffix(path, ".json"))
+	require.NoError(t, err)
+
+	f := fixture{
+		name: strings.ReplaceAll(name, string(filepath.Separator), "-"),
+		bare: strings.Contains(path, "beta-bare"), body: readObject(t, path),
+	}
+	f.action, _, _ = strings.Cut(filepath.Base(name), "-") // samples of one event are numbered
+
+	if f.body["action"] == "<action>" { // as the 3.0 page prints it
+		f.body["action"] = f.action
+	}
+
+	if payload, ok := f.payload().(map[string]any); ok {
+		f.fill(t, payload)
+	}
+
+	return f
+}
+
+// fill puts objects where the pages print {}.
+func (f fixture) fill(t testing.TB, payload map[string]any) {
+	t.Helper()
+
+	put := func(in map[string]any, key, object string) {
+		if value, ok := in[key].(map[string]any); ok && len(value) == 0 {
+			in[key] = f.aged(readObject(t, filepath.Join(fixtures, "objects", object)))
+		}
+	}
+
+	userObject := "users/customer.json"
+	if payload["user_type"] == "agent" {
+		userObject = "users/agent.json"
+	}
+
+	put(payload, "event", "events/message.json")
+	put(payload, "user", userObject)
+	put(payload, "customer", "users/customer.json")
+	put(payload, "typing_indicator", "rtm/typing_indicator.json")
+	put(payload, "sneak_peek", "rtm/sneak_peek.json")
+
+	if chat, ok := payload["chat"].(map[string]any); ok {
+		put(chat, "thread", "other-structures/thread.json")
+
+		if users, ok := chat["users"].([]any); ok && len(users) == 0 {
+			chat["users"] = []any{
+				readObject(t, filepath.Join(fixtures, "objects/users/customer.json")),
+				readObject(t, filepath.Join(fixtures, "objects/users/agent.json")),
+			}
+		}
+	}
+}
+
+// aged renames what was called otherwise in the fixture's version.
+func (f fixture) aged(object map[string]any) map[string]any {
+	if _, isUser := object["present"]; isUser || !f.old() {
+		return object
+	}
+
+	if seen, ok := object["visibility"]; ok {
+		object["recipients"] = seen
+		delete(object, "visibility")
+	}
+
+	if events, ok := object["events"].([]any); ok {
+		for _, event := range events {
+			f.aged(event.(map[string]any))
+		}
+	}
+
+	return object
+}
+
+func readObject(t testing.TB, path string) map[string]any {
+	t.Helper()
+
+	raw, err := os.ReadFile(path)
+	require.NoError(t, err)
+
+	var out map[string]any
+
+	require.NoError(t, json.Unmarshal(raw, &out), path)
+
+	return out
+}
+
+func clone(t testing.TB, in map[string]any) map[string]any {
+	t.Helper()
+
+	raw, err := json.Marshal(in)
+	require.NoError(t, err)
+
+	var out map[string]any
+
+	require.NoError(t, json.Unmarshal(raw, &out))
+
+	return out
+}
+
+// stored sends events through JSON, as history and the archive do.
+func stored(t testing.TB, events []signals.Event) []signals.Event {
+	t.Helper()
+
+	raw, err := json.Marshal(events)
+	require.NoError(t, err)
+
+	var out []signals.Event
+
+	require.NoError(t, json.Unmarshal(raw, &out))
+
+	return out
+}
+
+func decode(t testing.TB, f fixture) []signals.Event {
+	t.Helper()
+
+	events, err := livechat.Dialect{}.Decode(f.request(t), source())
+	require.NoError(t, err)
+	require.NotEmpty(t, events)
+
+	return events
+}
+
+// normal makes JSON comparable: the same instant has one form, and what is
+// empty is as if it were absent.
+func normal(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		out := map[string]any{}
+
+		for key, inner := range v {
+			if n := normal(inner); n != nil {
+				out[key] = n
+			}
+		}
+
+		if len(out) == 0 {
+			return nil
+		}
+
+		return out
+	case []any:
+		out := make([]any, 0, len(v))
+
+		for _, inner := range v {
+			out = append(out, normal(inner))
+		}
+
+		if len(out) == 0 {
+			return nil
+		}
+
+		return out
+	case string:
+		if v == "" {
+			return nil
+		}
+
+		if at, err := time.Parse(time.RFC3339, v); err == nil {
+			return at.UTC().Format(time.RFC3339Nano)
+		}
+
+		return v
+	default:
+		return v
+	}
+}
