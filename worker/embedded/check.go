@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,11 +11,11 @@ import (
 
 // CheckPorts tries the ports that Start would listen on and lets them go again. Its error is Start's: ErrPortTaken, or
 // ErrConfig for an address that this machine has not.
-func CheckPorts(cfg Config) error {
+func CheckPorts(ctx context.Context, cfg Config) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
-	taken, err := takePorts(&cfg)
+	taken, err := takePorts(ctx, &cfg)
 	if err != nil {
 		return err
 	}

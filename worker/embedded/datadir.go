@@ -100,10 +100,12 @@ func (l *DirLock) claim() error {
 
 func (l *DirLock) writePID() error {
 	if err := l.file.Truncate(0); err != nil {
-		return err
+		return fmt.Errorf("empty the lock file: %w", err)
 	}
-	_, err := l.file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	return err
+	if _, err := l.file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0); err != nil {
+		return fmt.Errorf("write the lock file: %w", err)
+	}
+	return nil
 }
 
 // holder names the process whose id stands in the lock file; the holder may not have written it yet.
@@ -185,7 +187,7 @@ func notWritable(dir string, err error) error {
 func writeSynced(path string, text []byte) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return err
+		return fmt.Errorf("create: %w", err)
 	}
 	_, err = file.Write(text)
 	return errors.Join(err, file.Sync(), file.Close())

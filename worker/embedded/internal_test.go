@@ -3,10 +3,10 @@ package embedded
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +18,7 @@ import (
 	"go.temporal.io/server/common/log/tag"
 )
 
-func testLogger(level slog.Level) (*serverLogger, *bytes.Buffer) {
+func testLogger() (*serverLogger, *bytes.Buffer) {
 	out := new(bytes.Buffer)
 	handler := slog.NewTextHandler(out, &slog.HandlerOptions{
 		Level: slog.LevelDebug,
@@ -29,12 +29,12 @@ func testLogger(level slog.Level) (*serverLogger, *bytes.Buffer) {
 			return attr
 		},
 	})
-	return newServerLogger(slog.New(handler), level), out
+	return newServerLogger(slog.New(handler), slog.LevelWarn), out
 }
 
 func TestLoggerPassesWarningsAndErrors(t *testing.T) {
 	t.Parallel()
-	logger, out := testLogger(slog.LevelWarn)
+	logger, out := testLogger()
 	log.With(logger, tag.WorkflowID("conversation:livechat:1")).Warn("slow", tag.Error(errors.New("line one\nline two")))
 	logger.Info("not this")
 	logger.Debug("nor this")
@@ -44,7 +44,7 @@ func TestLoggerPassesWarningsAndErrors(t *testing.T) {
 
 func TestLoggerIsQuietWhenTold(t *testing.T) {
 	t.Parallel()
-	logger, out := testLogger(slog.LevelWarn)
+	logger, out := testLogger()
 	logger.gate.quiet.Store(true)
 	logger.Error("not up yet", tag.Error(errors.New("refused")))
 	require.Equal(t, "level=DEBUG msg=\"not up yet\" error=refused\n", out.String())
@@ -53,7 +53,7 @@ func TestLoggerIsQuietWhenTold(t *testing.T) {
 
 func TestLoggerStopsStorms(t *testing.T) {
 	t.Parallel()
-	logger, _ := testLogger(slog.LevelWarn)
+	logger, _ := testLogger()
 	now := time.Now()
 	_, ok := logger.gate.admit("storm", now)
 	require.True(t, ok)
@@ -67,21 +67,21 @@ func TestLoggerStopsStorms(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, 500, suppressed)
 	for i := range 10 * maxRemembered {
-		logger.gate.admit(fmt.Sprint(i), now)
+		logger.gate.admit(strconv.Itoa(i), now)
 	}
 	require.LessOrEqual(t, len(logger.gate.repeats), maxRemembered)
 }
 
 func TestLoggerCutsValues(t *testing.T) {
 	t.Parallel()
-	logger, out := testLogger(slog.LevelWarn)
+	logger, out := testLogger()
 	logger.Warn("long", tag.NewStringTag("value", strings.Repeat("ä", 100_000)))
 	require.Less(t, out.Len(), 2*maxValueLength)
 }
 
 func TestFatalDoesNotEndTheProcess(t *testing.T) {
 	t.Parallel()
-	logger, out := testLogger(slog.LevelWarn)
+	logger, out := testLogger()
 	logger.Fatal("worst")
 	logger.Panic("worse")
 	logger.DPanic("bad")
@@ -92,7 +92,7 @@ func TestFatalDoesNotEndTheProcess(t *testing.T) {
 func TestPortTakenAfterTheCheck(t *testing.T) {
 	t.Parallel()
 	cfg := Config{Host: "127.0.0.1", HistoryCache: 1}
-	taken, err := takePorts(&cfg)
+	taken, err := takePorts(t.Context(), &cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, taken.close()) })
 	lock, err := Lock(t.TempDir())
@@ -100,11 +100,11 @@ func TestPortTakenAfterTheCheck(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, lock.Close()) })
 	files := newStores(lock.Dir(), "full")
 	require.NoError(t, prepare(t.Context(), lock, files))
-	thief, err := net.Listen("tcp", taken.frontend.String())
+	thief, err := new(net.ListenConfig).Listen(t.Context(), "tcp", taken.frontend.String())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, thief.Close()) })
 
-	logger, _ := testLogger(slog.LevelWarn)
+	logger, _ := testLogger()
 	_, err = build(logger, &cfg, files, taken)
 	require.ErrorIs(t, err, ErrStart)
 	require.ErrorContains(t, err, taken.frontend.String())
@@ -117,7 +117,7 @@ func TestChosenPortsStayChosen(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, held.close()) })
 	seen := make(map[netip.AddrPort]bool)
 	for range 100 {
-		addr, err := held.reserve(loopback, 0)
+		addr, err := held.reserve(t.Context(), loopback(), 0)
 		require.NoError(t, err)
 		require.False(t, seen[addr], "%s was given out twice", addr)
 		require.Less(t, addr.Port(), uint16(32768))

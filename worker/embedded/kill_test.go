@@ -38,7 +38,7 @@ func serve(dir string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	fmt.Println(server.FrontendAddress())
+	fmt.Fprintln(os.Stdout, server.FrontendAddress())
 	time.Sleep(time.Minute) // the test kills it long before
 	return 0
 }
@@ -46,7 +46,7 @@ func serve(dir string) int {
 func TestKilledProcessLosesNothing(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t)
-	child := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // the test program itself
+	child := exec.CommandContext(t.Context(), os.Args[0])
 	child.Env = append(os.Environ(), childDir+"="+cfg.DataDir)
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()

@@ -101,11 +101,11 @@ func (l *serverLogger) log(level slog.Level, msg string, tags []tag.Tag) {
 	if suppressed > 0 {
 		attrs = append(attrs, slog.Int("suppressed", suppressed))
 	}
-	gate.out.LogAttrs(ctx, level, msg, attrs...)
+	gate.out.LogAttrs(ctx, level, msg, attrs...) //nolint:sloglint // the message is the server's
 }
 
-// admit lets one message of a kind pass per window, and says how many it has swallowed since the last.
-func (g *logGate) admit(msg string, now time.Time) (suppressed int, ok bool) {
+// admit lets one message of a kind pass per window; its number says how many it has swallowed since the last.
+func (g *logGate) admit(msg string, now time.Time) (int, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	seen := g.repeats[msg]
@@ -120,7 +120,7 @@ func (g *logGate) admit(msg string, now time.Time) (suppressed int, ok bool) {
 		seen = new(repeat)
 		g.repeats[msg] = seen
 	}
-	suppressed = seen.suppressed
+	suppressed := seen.suppressed
 	*seen = repeat{until: now.Add(repeatWindow)}
 	return suppressed, true
 }

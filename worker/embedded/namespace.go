@@ -78,14 +78,15 @@ func updateNamespace(
 	if err != nil {
 		return fmt.Errorf("read namespace %s: %w", row.Name, err)
 	}
-	if detail.Config == nil {
+	if detail.GetConfig() == nil {
 		detail.Config = new(persistencespb.NamespaceConfig)
 	}
-	aliases, err := mergeAliases(detail.Config.CustomSearchAttributeAliases, attrs)
+	aliases, err := mergeAliases(detail.GetConfig().GetCustomSearchAttributeAliases(), attrs)
 	if err != nil {
 		return fmt.Errorf("namespace %s: %w", row.Name, err)
 	}
-	if detail.Config.Retention.AsDuration() == retention && maps.Equal(aliases, detail.Config.CustomSearchAttributeAliases) {
+	current := detail.GetConfig()
+	if current.GetRetention().AsDuration() == retention && maps.Equal(aliases, current.GetCustomSearchAttributeAliases()) {
 		return nil
 	}
 	detail.Config.Retention = durationpb.New(retention)
@@ -105,7 +106,7 @@ func updateNamespace(
 // mergeAliases gives every wanted attribute a column of its type: SQL visibility has a fixed number of columns of each
 // (10 keywords, 3 of most others), and a namespace maps its attributes' names to them.
 func mergeAliases(have map[string]string, want map[string]enumspb.IndexedValueType) (map[string]string, error) {
-	columns := sadefs.GetDBIndexSearchAttributes(nil).CustomSearchAttributes
+	columns := sadefs.GetDBIndexSearchAttributes(nil).GetCustomSearchAttributes()
 	aliases := make(map[string]string, len(have)+len(want))
 	maps.Copy(aliases, have)
 	for _, name := range slices.Sorted(maps.Keys(want)) {

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,12 +15,12 @@ import (
 // Free ports are taken from below 32768, where Linux's range for outgoing connections begins: a port from that range
 // could be given to somebody else between choosing it and listening on it.
 const (
-	firstFreePort = 20000
-	lastFreePort  = 32767
-	portAttempts  = 500
+	firstFreePort uint16 = 20000
+	lastFreePort  uint16 = 32767
+	portAttempts         = 500
 )
 
-var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+func loopback() netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, 1}) }
 
 // ports holds everything that the server listens on. The UI's listener is open from the start; the server opens its
 // own, so its ports are only reserved, until release.
@@ -33,44 +34,50 @@ type ports struct {
 }
 
 // takePorts checks every port before anything is started, so that a taken one is an error and not a half start.
-func takePorts(cfg *Config) (*ports, error) {
+func takePorts(ctx context.Context, cfg *Config) (*ports, error) {
 	host, err := cfg.hostAddr()
 	if err != nil {
 		return nil, err
 	}
 	taken := new(ports)
-	if taken.frontend, err = taken.reserve(host, cfg.Port); err != nil {
+	if taken.frontend, err = taken.reserve(ctx, host, cfg.Port); err != nil {
 		return nil, errors.Join(portError("temporal gRPC", host, cfg.Port, "PARLEY_TEMPORAL_PORT", err), taken.close())
 	}
 	for _, internal := range []*netip.AddrPort{&taken.history, &taken.matching, &taken.worker} {
-		if *internal, err = taken.reserve(loopback, 0); err != nil {
+		if *internal, err = taken.reserve(ctx, loopback(), 0); err != nil {
 			return nil, errors.Join(fmt.Errorf("reserve an internal port: %w", err), taken.close())
 		}
 	}
-	uiAddr := netip.AddrPortFrom(loopback, uint16(cfg.UIPort)) // Validate has bounded it
-	if taken.ui, err = net.Listen("tcp", uiAddr.String()); err != nil {
-		return nil, errors.Join(portError("temporal UI", loopback, cfg.UIPort, "PARLEY_UI_PORT", err), taken.close())
+	var listen net.ListenConfig
+	if taken.ui, err = listen.Listen(ctx, "tcp", hostPort(loopback(), cfg.UIPort)); err != nil {
+		return nil, errors.Join(portError("temporal UI", loopback(), cfg.UIPort, "PARLEY_UI_PORT", err), taken.close())
 	}
 	return taken, nil
 }
 
 // reserve finds out whether a port is free, or chooses one. A chosen port is guarded by a UDP socket of the same
 // number: everybody who chooses in this way sees it, in this process and in others, and it does not hinder the server.
-func (p *ports) reserve(host netip.Addr, port int) (netip.AddrPort, error) {
+func (p *ports) reserve(ctx context.Context, host netip.Addr, port int) (netip.AddrPort, error) {
 	if port != 0 {
-		addr := netip.AddrPortFrom(host, uint16(port))
-		return addr, probe(addr)
+		addr, err := netip.ParseAddrPort(hostPort(host, port))
+		if err != nil {
+			return addr, fmt.Errorf("port %d: %w", port, err)
+		}
+		return addr, probe(ctx, addr)
 	}
-	var err error
+	var (
+		listen net.ListenConfig
+		err    error
+	)
 	for range portAttempts {
-		number := firstFreePort + rand.IntN(lastFreePort-firstFreePort+1) //nolint:gosec // a port number is no secret
-		addr := netip.AddrPortFrom(host, uint16(number))
-		guard, guardErr := net.ListenPacket("udp", addr.String())
+		number := firstFreePort + rand.N(lastFreePort-firstFreePort+1) //nolint:gosec // a port number is no secret
+		addr := netip.AddrPortFrom(host, number)
+		guard, guardErr := listen.ListenPacket(ctx, "udp", addr.String())
 		if guardErr != nil {
 			err = guardErr
 			continue
 		}
-		if err = probe(addr); err != nil {
+		if err = probe(ctx, addr); err != nil {
 			err = errors.Join(err, guard.Close())
 			continue
 		}
@@ -82,7 +89,7 @@ func (p *ports) reserve(host netip.Addr, port int) (netip.AddrPort, error) {
 
 // release gives up the reservations; the server listens by now, or never will.
 func (p *ports) release() error {
-	var errs []error
+	errs := make([]error, 0, len(p.guards))
 	for _, guard := range p.guards {
 		errs = append(errs, guard.Close())
 	}
@@ -99,16 +106,25 @@ func (p *ports) close() error {
 	return err
 }
 
-func probe(addr netip.AddrPort) error {
-	listener, err := net.Listen("tcp", addr.String())
+// probe listens for a moment.
+func probe(ctx context.Context, addr netip.AddrPort) error {
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "tcp", addr.String())
 	if err != nil {
-		return err
+		return fmt.Errorf("try port %d: %w", addr.Port(), err)
 	}
-	return listener.Close()
+	if err := listener.Close(); err != nil {
+		return fmt.Errorf("try port %d: %w", addr.Port(), err)
+	}
+	return nil
+}
+
+func hostPort(host netip.Addr, port int) string {
+	return net.JoinHostPort(host.String(), strconv.Itoa(port))
 }
 
 func portError(what string, host netip.Addr, port int, setting string, err error) error {
-	addr := net.JoinHostPort(host.String(), strconv.Itoa(port))
+	addr := hostPort(host, port)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Errorf("%s port %s %w: set %s", what, addr, ErrPortTaken, setting)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,23 +90,25 @@ func TestExposedServerIsDialledOnLoopback(t *testing.T) {
 
 func TestTakenPorts(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, listener.Close()) })
-	port := listener.Addr().(*net.TCPAddr).Port
+	addr, err := netip.ParseAddrPort(listener.Addr().String())
+	require.NoError(t, err)
+	port := int(addr.Port())
 
 	cfg := testConfig(t)
 	cfg.Port = port
 	words := []string{fmt.Sprintf("temporal gRPC port 127.0.0.1:%d is taken", port), "PARLEY_TEMPORAL_PORT"}
 	requireSetupError(t, cfg, nil, embedded.ErrPortTaken, words...)
-	requireLine(t, embedded.CheckPorts(cfg), embedded.ErrPortTaken, words...)
+	requireLine(t, embedded.CheckPorts(t.Context(), cfg), embedded.ErrPortTaken, words...)
 	cfg.Port, cfg.UIPort = 0, port
 	words = []string{fmt.Sprintf("temporal UI port 127.0.0.1:%d is taken", port), "PARLEY_UI_PORT"}
 	requireSetupError(t, cfg, nil, embedded.ErrPortTaken, words...)
-	requireLine(t, embedded.CheckPorts(cfg), embedded.ErrPortTaken, words...)
+	requireLine(t, embedded.CheckPorts(t.Context(), cfg), embedded.ErrPortTaken, words...)
 
 	cfg.UIPort = 0
-	require.NoError(t, embedded.CheckPorts(cfg))
+	require.NoError(t, embedded.CheckPorts(t.Context(), cfg))
 	start(t, cfg, nil) // neither refusal keeps the directory
 }
 
@@ -180,7 +183,7 @@ func TestDirectoriesThatAreRefused(t *testing.T) {
 			t.Parallel()
 			dir := tt.make(t, t.TempDir())
 			_, err := embedded.Lock(dir)
-			words := append(tt.words, dir, "PARLEY_DATA_DIR")
+			words := append([]string{dir, "PARLEY_DATA_DIR"}, tt.words...)
 			requireLine(t, err, tt.kind, words...)
 			requireLine(t, embedded.CheckDataDir(dir), tt.kind, words...)
 		})

@@ -63,7 +63,7 @@ func Start(ctx context.Context, cfg Config, attrs map[string]enumspb.IndexedValu
 }
 
 func (s *Server) start(ctx context.Context, cfg *Config, attrs map[string]enumspb.IndexedValueType, log *slog.Logger) error {
-	taken, err := takePorts(cfg)
+	taken, err := takePorts(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (s *Server) start(ctx context.Context, cfg *Config, attrs map[string]enumsp
 		return errors.Join(err, taken.close())
 	}
 	if err := taken.release(); err != nil {
-		log.Warn("reservation of a port could not be released", slog.Any("error", err))
+		log.WarnContext(ctx, "reservation of a port could not be released", slog.Any("error", err))
 	}
 	s.ui, err = startUI(taken.ui, s.frontend, cfg.Namespace, log)
 	return err
@@ -107,7 +107,9 @@ func (s *Server) startTemporal(
 
 // build puts the server together, which also opens its listeners. What it holds to be fatal or panics about becomes an
 // error, since it happens in this goroutine.
-func build(logger *serverLogger, cfg *Config, files stores, taken *ports) (server temporal.Server, err error) {
+func build(
+	logger *serverLogger, cfg *Config, files stores, taken *ports,
+) (server temporal.Server, err error) { //nolint:nonamedreturns // the deferred recover sets the error
 	defer func() {
 		logger.gate.building.Store(false)
 		switch cause := recover().(type) {

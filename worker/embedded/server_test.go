@@ -236,7 +236,7 @@ func TestUIAnswersOnLoopbackNamesOnly(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+server.UIAddress()+tt.path, nil)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+server.UIAddress()+tt.path, http.NoBody)
 			require.NoError(t, err)
 			req.Host = tt.host
 			resp, err := http.DefaultClient.Do(req)
@@ -283,10 +283,10 @@ func TestStopFromManyGoroutines(t *testing.T) {
 	}
 	group.Wait()
 	require.Less(t, time.Since(begun), 8*time.Second)
-	_, err := net.DialTimeout("tcp", server.FrontendAddress(), time.Second)
-	require.Error(t, err, "the frontend must not listen any more")
-	_, err = net.DialTimeout("tcp", server.UIAddress(), time.Second)
-	require.Error(t, err, "the UI must not listen any more")
+	for _, addr := range []string{server.FrontendAddress(), server.UIAddress()} {
+		_, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
+		require.Error(t, err, "%s must not be listened on any more", addr)
+	}
 }
 
 func TestStartAndStopAreQuiet(t *testing.T) {

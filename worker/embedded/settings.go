@@ -30,7 +30,7 @@ func serverConfig(files stores, taken *ports) *config.Config {
 	frontend := dialable(taken.frontend).String()
 	return &config.Config{
 		Global: config.Global{
-			Membership: config.Membership{MaxJoinDuration: 30 * time.Second, BroadcastAddress: loopback.String()},
+			Membership: config.Membership{MaxJoinDuration: 30 * time.Second, BroadcastAddress: loopback().String()},
 		},
 		Persistence: config.Persistence{
 			DefaultStore:     mainStore,
@@ -120,7 +120,7 @@ func dialable(addr netip.AddrPort) netip.AddrPort {
 	case !addr.Addr().IsUnspecified():
 		return addr
 	case addr.Addr().Is4():
-		return netip.AddrPortFrom(loopback, addr.Port())
+		return netip.AddrPortFrom(loopback(), addr.Port())
 	default:
 		return netip.AddrPortFrom(netip.IPv6Loopback(), addr.Port())
 	}

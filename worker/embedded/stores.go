@@ -239,8 +239,10 @@ type schemaWriter struct {
 
 // Exec runs one statement of the schema.
 func (w *schemaWriter) Exec(stmt string, args ...any) error {
-	_, err := w.tx.ExecContext(w.ctx, stmt, args...)
-	return err
+	if _, err := w.tx.ExecContext(w.ctx, stmt, args...); err != nil {
+		return fmt.Errorf("run statement: %w", err)
+	}
+	return nil
 }
 
 // checkpoint folds the write-ahead logs into the files, so that each is whole by itself when nothing runs: the
