@@ -43,23 +43,23 @@ const maxHistoryCache = 1_000_000
 // Config says where the embedded server keeps its data, where it listens, and how careful it is.
 type Config struct {
 	// DataDir is the directory of the data files; it is created with mode 0700 if it does not exist.
-	DataDir string `env:"PARLEY_DATA_DIR" envDefault:"parley-data"`
+	DataDir string `env:"PARLEY_DATA_DIR" envDefault:"parley-data" desc:"directory of the data files"`
 	// Host is the IP address of the gRPC frontend. Anything beyond loopback also needs ExposeTemporal.
-	Host string `env:"PARLEY_TEMPORAL_HOST" envDefault:"127.0.0.1"`
+	Host string `env:"PARLEY_TEMPORAL_HOST" envDefault:"127.0.0.1" desc:"IP address of Temporal; beyond loopback only with --expose-temporal"`
 	// Port is the gRPC frontend's TCP port; 0 takes a free one.
-	Port int `env:"PARLEY_TEMPORAL_PORT" envDefault:"7233"`
+	Port int `env:"PARLEY_TEMPORAL_PORT" envDefault:"7233" desc:"gRPC port of the embedded Temporal frontend; 0 takes a free one"`
 	// UIPort is the Web UI's TCP port, always on 127.0.0.1; 0 takes a free one.
-	UIPort int `env:"PARLEY_UI_PORT" envDefault:"8233"`
+	UIPort int `env:"PARLEY_UI_PORT" envDefault:"8233" desc:"port of the Temporal Web UI on 127.0.0.1; 0 takes a free one"`
 	// Namespace is created if it does not exist.
-	Namespace string `env:"TEMPORAL_NAMESPACE" envDefault:"default"`
+	Namespace string `env:"TEMPORAL_NAMESPACE" envDefault:"default" desc:"Temporal namespace"`
 	// Retention is how long a closed run is kept; at least one hour. It is set anew at every start.
-	Retention time.Duration `env:"PARLEY_RETENTION" envDefault:"720h"`
+	Retention time.Duration `env:"PARLEY_RETENTION" envDefault:"720h" desc:"how long a closed run is kept"`
 	// Synchronous is SQLite's setting for the main file: full survives a power cut, normal only a killed process.
-	Synchronous string `env:"PARLEY_SQLITE_SYNCHRONOUS" envDefault:"full"`
+	Synchronous string `env:"PARLEY_SQLITE_SYNCHRONOUS" envDefault:"full" desc:"full survives a power cut, normal a killed process"`
 	// HistoryCache is the number of open conversations that the server keeps in memory, of about 100 kB each.
-	HistoryCache int `env:"PARLEY_TEMPORAL_HISTORY_CACHE" envDefault:"4000"`
+	HistoryCache int `env:"PARLEY_TEMPORAL_HISTORY_CACHE" envDefault:"4000" desc:"open runs kept in memory, about 100 kB each"`
 	// LogLevel is the least severe message of the Temporal server that reaches the log.
-	LogLevel slog.Level `env:"PARLEY_TEMPORAL_LOG_LEVEL" envDefault:"warn"`
+	LogLevel slog.Level `env:"PARLEY_TEMPORAL_LOG_LEVEL" envDefault:"warn" desc:"least severe log line of the embedded server"`
 	// ExposeTemporal allows a Host beyond loopback (the flag --expose-temporal): the frontend has no authentication.
 	ExposeTemporal bool `env:"-"`
 	// TimeSkipping lets clients skip time in a workflow; for tests and demonstrations.

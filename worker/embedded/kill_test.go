@@ -38,7 +38,9 @@ func serve(dir string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	fmt.Fprintln(os.Stdout, server.FrontendAddress())
+	if _, err := fmt.Fprintln(os.Stdout, server.FrontendAddress()); err != nil {
+		return 1
+	}
 	time.Sleep(time.Minute) // the test kills it long before
 	return 0
 }
