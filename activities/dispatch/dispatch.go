@@ -1,0 +1,101 @@
+// Package dispatch carries what a conversation decided out of its workflow: the
+// closed session into the store, orders to the delivery workflows, what came
+// too late into the archive. Its activities are local ones: short, idempotent,
+// and repeated whole after a failure.
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/conversation"
+)
+
+// Sender brings orders to delivery workflows; it returns once they are in those
+// workflows' histories.
+type Sender interface {
+	Orders(ctx context.Context, key signals.Key, orders []signals.Order) error
+}
+
+// Sessions stores closed sessions with their tickets. Recording the same
+// session again changes nothing.
+type Sessions interface {
+	Record(ctx context.Context, view signals.View, ticket *signals.Ticket) error
+}
+
+// Archive keeps events that start no session and came after theirs was decided.
+type Archive interface {
+	Stray(ctx context.Context, key signals.Key, session int, events []signals.Event) error
+}
+
+// Past tells with what the next session of a conversation starts, from what its
+// last run returned. It wraps [ErrNoSession] where there was none.
+type Past interface {
+	LastSession(ctx context.Context, key signals.Key) (signals.Start, error)
+}
+
+// ErrNoSession says that a conversation has no closed session.
+var ErrNoSession = errors.New("no closed session")
+
+// Activities are the local activities of conversations.
+type Activities struct {
+	Sender   Sender
+	Sessions Sessions
+	Archive  Archive
+	Past     Past
+}
+
+// Register registers the activities under the names that conversations call.
+func (a *Activities) Register(registry worker.ActivityRegistry) {
+	registry.RegisterActivityWithOptions(a.Dispatch, activity.RegisterOptions{Name: conversation.DispatchActivity})
+	registry.RegisterActivityWithOptions(a.LastSession, activity.RegisterOptions{Name: conversation.LastSessionActivity})
+}
+
+// Dispatch carries out one dispatch. The store goes first: whoever learns of a
+// ticket from an order finds it there.
+func (a *Activities) Dispatch(ctx context.Context, payload conversation.Dispatch) error { //nolint:gocritic // activities take values
+	if payload.Closed != nil {
+		if err := a.Sessions.Record(ctx, payload.Closed.View, payload.Closed.Ticket); err != nil {
+			return fmt.Errorf("store session %d of %s: %w", payload.Session, payload.Key, err)
+		}
+	}
+
+	if len(payload.Stray) > 0 {
+		if err := a.Archive.Stray(ctx, payload.Key, payload.Session, payload.Stray); err != nil {
+			return fmt.Errorf("archive late events of %s: %w", payload.Key, err)
+		}
+	}
+
+	if len(payload.Orders) > 0 {
+		if err := a.Sender.Orders(ctx, payload.Key, payload.Orders); err != nil {
+			return fmt.Errorf("hand out the orders of %s: %w", payload.Key, err)
+		}
+	}
+
+	return nil
+}
+
+// LastSession returns the start of the session after the newest closed one, and
+// session 1 where there is none.
+func (a *Activities) LastSession(ctx context.Context, workflowID string) (signals.Start, error) {
+	key, err := signals.ParseWorkflowID(workflowID)
+	if err != nil {
+		return signals.Start{}, fmt.Errorf("session before: %w", err)
+	}
+
+	start, err := a.Past.LastSession(ctx, key)
+	if errors.Is(err, ErrNoSession) {
+		return signals.Start{Version: 1, Session: 1}, nil
+	}
+
+	if err != nil {
+		return signals.Start{}, fmt.Errorf("session before of %s: %w", key, err)
+	}
+
+	return start, nil
+}

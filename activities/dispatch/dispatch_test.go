@@ -1,0 +1,102 @@
+package dispatch_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/parleyhq/parley/activities/dispatch"
+	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/conversation"
+)
+
+var errAway = errors.New("away")
+
+// world records the order of what it is asked to do, and fails where told.
+type world struct {
+	did   []string
+	fails string
+	start signals.Start
+	err   error
+}
+
+func (w *world) do(what string) error {
+	w.did = append(w.did, what)
+	if w.fails == what {
+		return errAway
+	}
+
+	return nil
+}
+
+func (w *world) Orders(context.Context, signals.Key, []signals.Order) error { return w.do("orders") }
+
+func (w *world) Record(context.Context, signals.View, *signals.Ticket) error { return w.do("record") }
+
+func (w *world) Stray(context.Context, signals.Key, int, []signals.Event) error { return w.do("stray") }
+
+func (w *world) LastSession(context.Context, signals.Key) (signals.Start, error) {
+	return w.start, w.err
+}
+
+func activities(w *world) *dispatch.Activities {
+	return &dispatch.Activities{Sender: w, Sessions: w, Archive: w, Past: w}
+}
+
+func TestDispatchStoresBeforeItTells(t *testing.T) {
+	t.Parallel()
+
+	whole := conversation.Dispatch{
+		Closed: &conversation.Record{}, Orders: []signals.Order{{}}, Stray: []signals.Event{{}},
+	}
+
+	for name, test := range map[string]struct {
+		payload conversation.Dispatch
+		fails   string
+		want    []string
+	}{
+		"everything":     {whole, "", []string{"record", "stray", "orders"}},
+		"store away":     {whole, "record", []string{"record"}},
+		"archive away":   {whole, "stray", []string{"record", "stray"}},
+		"temporal away":  {whole, "orders", []string{"record", "stray", "orders"}},
+		"orders only":    {conversation.Dispatch{Orders: []signals.Order{{}}}, "", []string{"orders"}},
+		"nothing at all": {conversation.Dispatch{}, "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			w := &world{fails: test.fails}
+			err := activities(w).Dispatch(t.Context(), test.payload)
+
+			require.Equal(t, test.want, w.did)
+
+			if test.fails != "" {
+				require.ErrorIs(t, err, errAway)
+			} else {
+				require.NoError(t, err)
+			}
+		})
+	}
+}
+
+func TestLastSession(t *testing.T) {
+	t.Parallel()
+
+	id := signals.Key{Source: "livechat", Conversation: "A"}.WorkflowID()
+
+	start, err := activities(&world{err: dispatch.ErrNoSession}).LastSession(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, 1, start.Session, "the first session where there was none")
+
+	start, err = activities(&world{start: signals.Start{Session: 3}}).LastSession(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, 3, start.Session)
+
+	_, err = activities(&world{err: errAway}).LastSession(t.Context(), id)
+	require.ErrorIs(t, err, errAway)
+
+	_, err = activities(&world{}).LastSession(t.Context(), "something else")
+	require.ErrorIs(t, err, signals.ErrBadName)
+}
