@@ -15,7 +15,7 @@
 # use the compose file or `--network host`.
 
 FROM --platform=$BUILDPLATFORM golang:1.26.8-bookworm AS build
-ARG TARGETOS TARGETARCH VERSION=dev
+ARG TARGETOS TARGETARCH VERSION
 ENV CGO_ENABLED=0 GOTOOLCHAIN=local
 WORKDIR /src
 
@@ -26,7 +26,7 @@ COPY . .
 # The first build compiles the Temporal server and takes some minutes; the cache makes the next ones quick.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$VERSION" -o /out/parley ./cmd/parley && \
+    go build -trimpath -buildvcs=false -ldflags "-s -w ${VERSION:+-X main.version=$VERSION}" -o /out/parley ./cmd/parley && \
     mkdir /out/data
 
 # Certificates, time zones and the user nonroot (65532), no shell.
