@@ -76,26 +76,26 @@ type Outcome struct {
 // Config holds a courier's bounds; a zero value means the default.
 type Config struct {
 	// Parallel is how many targets are signalled at a time.
-	Parallel int `env:"PARLEY_COURIER_PARALLEL" envDefault:"64"`
+	Parallel int `env:"PARLEY_COURIER_PARALLEL" envDefault:"64" desc:"workflows that are signalled at a time"`
 	// MaxQueued bounds the events and orders that wait, all in all; one source
 	// may hold half of it.
-	MaxQueued int `env:"PARLEY_COURIER_MAX_QUEUED" envDefault:"20000"`
+	MaxQueued int `env:"PARLEY_COURIER_MAX_QUEUED" envDefault:"20000" desc:"events that may wait for Temporal, all in all"`
 	// MaxQueuedBytes bounds their encoded size, in the same way.
-	MaxQueuedBytes int `env:"PARLEY_COURIER_MAX_QUEUED_BYTES" envDefault:"134217728"`
+	MaxQueuedBytes int `env:"PARLEY_COURIER_MAX_QUEUED_BYTES" envDefault:"134217728" desc:"bytes that may wait for Temporal, all in all"`
 	// RPCTimeout bounds one call to Temporal, with the client's own repeats.
-	RPCTimeout time.Duration `env:"PARLEY_COURIER_RPC_TIMEOUT" envDefault:"3s"`
+	RPCTimeout time.Duration `env:"PARLEY_COURIER_RPC_TIMEOUT" envDefault:"3s" desc:"longest wait for one answer of Temporal"`
 	// Patience bounds the attempts at one batch whose callers set no nearer
 	// deadline.
-	Patience time.Duration `env:"PARLEY_COURIER_PATIENCE" envDefault:"10s"`
+	Patience time.Duration `env:"PARLEY_COURIER_PATIENCE" envDefault:"10s" desc:"longest time spent on one batch"`
 
 	// RetryWindow is how long the same derived id of a source counts as a
 	// repetition.
-	RetryWindow func(source string) time.Duration
+	RetryWindow func(source string) time.Duration `env:"-"`
 	// DataConverter reads the results and inputs of closed runs; it must be
 	// the client's.
-	DataConverter converter.DataConverter
+	DataConverter converter.DataConverter `env:"-"`
 	// Observer may be nil.
-	Observer Observer
+	Observer Observer `env:"-"`
 }
 
 // defaultRetryWindow is how long platforms repeat a webhook without an id of

@@ -3,6 +3,7 @@ package courier_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -402,9 +403,12 @@ func TestCloseDrainsAndThenRefuses(t *testing.T) {
 	go func() { drained <- b.courier.Close(t.Context()) }()
 
 	require.Eventually(t, func() bool {
-		_, err := b.courier.Events(t.Context(), b.key, []signals.Event{message("m2", epoch)})
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
 
-		return err != nil && strings.Contains(err.Error(), "closed")
+		_, err := b.courier.Events(ctx, signals.Key{Source: "livechat", Conversation: "C2"}, []signals.Event{message("m2", epoch)})
+
+		return errors.Is(err, courier.ErrClosed)
 	}, 5*time.Second, time.Millisecond)
 	close(hold)
 	require.NoError(t, <-sent)
