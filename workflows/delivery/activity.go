@@ -47,8 +47,11 @@ type Receipt struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-// Report tells the ticket store and the conversation what became of a ticket.
+// Report tells the ticket store, the conversation and the channels what became
+// of a ticket.
 type Report struct {
 	Key   signals.Key   `json:"key"`
 	Event signals.Event `json:"event"`
+	// Counter is the ticket order's own.
+	Counter int64 `json:"counter"`
 }

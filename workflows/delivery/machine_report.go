@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -17,7 +18,8 @@ func (m *Machine) report(order *signals.Order, kind signals.Type, receipt Receip
 	ref.Session = order.Session
 
 	if kind == signals.TicketCreated {
-		ref.Status, ref.ExternalID, ref.URL, ref.Reason = signals.TicketStatusCreated, receipt.ExternalID, receipt.URL, ""
+		ref.Status, ref.Reason = signals.TicketStatusCreated, ""
+		ref.ExternalID, ref.URL = cmp.Or(receipt.ExternalID, ref.ExternalID), cmp.Or(receipt.URL, ref.URL)
 	} else {
 		ref.Status, ref.Reason = signals.TicketStatusFailed, receipt.Detail
 	}
@@ -27,7 +29,7 @@ func (m *Machine) report(order *signals.Order, kind signals.Type, receipt Receip
 		key = m.Key
 	}
 
-	m.Reports = append(m.Reports, Report{Key: key, Event: signals.Event{
+	m.Reports = append(m.Reports, Report{Key: key, Counter: order.Counter, Event: signals.Event{
 		ID: order.Key + ":" + string(kind), Type: kind, Source: key.Source, Conversation: key.Conversation,
 		Session: order.Session, At: now, ReceivedAt: now, Actor: &signals.Actor{Role: signals.RoleSystem}, Ticket: &ref,
 	}})
