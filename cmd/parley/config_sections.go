@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/policy"
+)
+
+// The kinds of channel that this version has, and those that come later.
+const (
+	channelLog     = "log"
+	channelWebhook = "webhook"
+)
+
+func laterChannels() []string { return []string{"slack", "feishu", "dingtalk", "wecom"} }
+
+// channelConfig is one place that notices go to.
+type channelConfig struct {
+	Kind   string `yaml:"kind"   desc:"log or webhook"`
+	URL    string `yaml:"url"    desc:"where notices are posted"            secret:"path"`
+	Secret string `yaml:"secret" desc:"what the posted notices are signed with" secret:"true"`
+}
+
+// ticketsConfig says where tickets go beside the embedded store.
+type ticketsConfig struct {
+	Kind   string `yaml:"kind"   desc:"store keeps tickets here; webhook posts them as well"`
+	URL    string `yaml:"url"    desc:"where tickets are posted"            secret:"path"`
+	Secret string `yaml:"secret" desc:"what the posted tickets are signed with" secret:"true"`
+}
+
+// networkConfig says which private targets outbound requests may reach.
+type networkConfig struct {
+	Allow []netip.Prefix `yaml:"allow" desc:"private networks that outbound requests may reach"`
+}
+
+// deskConfig is a queue with its agents.
+type deskConfig struct {
+	Strategy string          `yaml:"strategy" desc:"which free agent is asked first"`
+	Wrapup   policy.Duration `yaml:"wrapup"   desc:"an agent's pause after a conversation"`
+	Hours    string          `yaml:"hours"    desc:"calendar in which the desk is open; empty is always"`
+	Agents   []agentConfig   `yaml:"agents"`
+}
+
+// agentConfig is one agent of a desk.
+type agentConfig struct {
+	ID     string   `yaml:"id"     desc:"the agent's id on the platform"`
+	Slots  int      `yaml:"slots"  desc:"conversations at a time"`
+	Skills []string `yaml:"skills" desc:"groups that the agent knows about"`
+}
+
+// checker collects what is wrong in the sections that no other package checks.
+type checker struct {
+	faults []error
+}
+
+func (c *checker) add(field, format string, args ...any) {
+	c.faults = append(c.faults, &signals.FieldError{Field: field, Reason: fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) name(field, name string) {
+	if !signals.ValidName(name) {
+		c.add(field, "the name must be of the form [a-z0-9-], 1 to 40 characters")
+	}
+}
+
+func (c *checker) channel(field string, channel *channelConfig) {
+	switch {
+	case channel.Kind == channelLog:
+		if channel.URL != "" || channel.Secret != "" {
+			c.add(field, "the log has no url and no secret; for these use kind: webhook")
+		}
+	case channel.Kind == channelWebhook:
+		c.url(field+".url", channel.URL)
+	case channel.Kind == "":
+		c.add(field+".kind", "is missing; it is log or webhook")
+	case slices.Contains(laterChannels(), channel.Kind):
+		c.add(field+".kind", "%s is not available in this version; available are log and webhook", channel.Kind)
+	default:
+		c.add(field+".kind", "unknown kind %q%s", channel.Kind, suggest(channel.Kind, []string{channelLog, channelWebhook}))
+	}
+}
+
+func (c *checker) tickets(field string, tickets *ticketsConfig) {
+	switch tickets.Kind {
+	case policy.TicketStore:
+		if tickets.URL != "" || tickets.Secret != "" {
+			c.add(field, "the store has no url and no secret; for these use kind: webhook")
+		}
+	case policy.TicketWebhook:
+		c.url(field+".url", tickets.URL)
+	default:
+		c.add(field+".kind", "unknown kind %q%s", tickets.Kind,
+			suggest(tickets.Kind, []string{policy.TicketStore, policy.TicketWebhook}))
+	}
+}
+
+// url never quotes what it refuses: addresses of webhooks are secrets, too.
+func (c *checker) url(field, text string) {
+	if text == "" {
+		c.add(field, "is missing")
+
+		return
+	}
+
+	parsed, err := url.Parse(text)
+
+	switch {
+	case err != nil || !strings.EqualFold(parsed.Scheme, "https") && !strings.EqualFold(parsed.Scheme, "http") || parsed.Hostname() == "":
+		c.add(field, "must be an address that begins with https:// or http://")
+	case parsed.User != nil:
+		c.add(field, "must not hold a user name or password; use secret")
+	case parsed.Fragment != "":
+		c.add(field, "must not end with a #fragment")
+	}
+}
+
+func (c *checker) network(field string, network *networkConfig) {
+	for i, prefix := range network.Allow {
+		if prefix.Masked() != prefix {
+			c.add(fmt.Sprintf("%s.allow[%d]", field, i), "%s is no network; did you mean %s, or %s/%d for the one address?",
+				prefix, prefix.Masked(), prefix.Addr(), prefix.Addr().BitLen())
+		}
+	}
+}
+
+func (c *checker) desk(field string, desk *deskConfig, hours map[string]*policy.Hours) {
+	if desk.Hours != "" && hours[desk.Hours] == nil {
+		c.add(field+".hours", "there are no hours called %q", desk.Hours)
+	}
+
+	for i := range desk.Agents {
+		at := fmt.Sprintf("%s.agents[%d]", field, i)
+
+		if desk.Agents[i].ID == "" {
+			c.add(at+".id", "is missing")
+		}
+
+		if desk.Agents[i].Slots < 0 {
+			c.add(at+".slots", "must be at least 0")
+		}
+	}
+}
