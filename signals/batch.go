@@ -65,22 +65,35 @@ func (r Result) Next() Start {
 }
 
 // NewBatch makes the payload of one signal. Seq and Inbox go along as they
-// are; Raw stays behind.
+// are; Raw stays behind, and no event is larger than [MaxEventBytes].
 func NewBatch(events []Event) (Batch, error) {
 	batch := Batch{Summary: Summarize(events), Events: make([]json.RawMessage, 0, len(events))}
 
 	for i := range events {
-		event := events[i].Bounded()
-
-		raw, err := json.Marshal(event)
+		raw, err := encodeBounded(events[i].Bounded())
 		if err != nil {
-			return Batch{}, fmt.Errorf("encode event %s: %w", event.ID, err)
+			return Batch{}, fmt.Errorf("encode event %s: %w", events[i].ID, err)
 		}
 
 		batch.Events = append(batch.Events, raw)
 	}
 
 	return batch, nil
+}
+
+// encodeBounded writes as much of an event as fits.
+func encodeBounded(event Event) (json.RawMessage, error) { //nolint:gocritic // Bounded has made a copy
+	raw, err := json.Marshal(event)
+
+	for _, smaller := range [...]func() Event{event.lean, event.essence} {
+		if err != nil || len(raw) <= MaxEventBytes {
+			return raw, err //nolint:wrapcheck // its caller says which event
+		}
+
+		raw, err = json.Marshal(smaller())
+	}
+
+	return raw, err //nolint:wrapcheck // its caller says which event
 }
 
 // Summarize counts the types of events in order of their first appearance.

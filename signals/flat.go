@@ -1,182 +1,313 @@
 package signals
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 )
 
-// flatEvent is the form of a convenience signal: the block's fields lie flat
-// beside those of the actor and the event (contract, section 6).
-type flatEvent struct {
+// flatHead is what a flat payload says beside its block's own fields.
+type flatHead struct {
 	EventID string    `json:"event_id"`
 	At      time.Time `json:"at"`
 	Thread  string    `json:"thread"`
-
-	Role    Role   `json:"role"`
-	ActorID string `json:"actor_id"`
-	Name    string `json:"name"`
+	Role    Role      `json:"role"`
+	ActorID string    `json:"actor_id"`
+	Name    string    `json:"name"`
 }
 
-// DecodeFlat reads the payload of a convenience signal: the flat form, or a
-// whole event of the signal's type. What comes this way is never believed when
-// it says seq, inbox or received_at; without an id it is not deduplicated.
-func DecodeFlat(signal string, raw json.RawMessage, key Key, now time.Time) (Event, error) {
-	eventType, ok := flatTypes()[signal]
+// flatSignal is how one convenience signal is read.
+type flatSignal struct {
+	kind Type
+	// block is the name under which a whole event carries what lies flat here.
+	block string
+	role  Role
+	// fill reads the block's fields and checks what its event needs.
+	fill func(*Event, json.RawMessage) error
+}
+
+// DecodeFlat makes an event of the payload of a convenience signal to the
+// conversation named key, received at now: a bare object with the fields of the
+// event's block, or a whole event (contract, section 6).
+//
+// Beside the block's fields, event_id, at and thread go to the event, and role,
+// actor_id and name to its actor, whose role is visitor if nothing else is said,
+// system for a close, and always agent for an acceptance. Without an event_id
+// the event is not deduplicated. Errors are a [*FieldError], or wrap
+// [ErrBadName] for a signal that is none of these.
+func DecodeFlat(signalName string, raw json.RawMessage, key Key, now time.Time) (Event, error) {
+	form, ok := flatSignalOf(signalName)
 	if !ok {
-		return Event{}, &FieldError{Field: "signal", Reason: "is none of the convenience signals: " + signal}
+		return Event{}, fmt.Errorf("%w: %q is no convenience signal", ErrBadName, signalName)
 	}
 
-	var whole Event
-	if err := json.Unmarshal(raw, &whole); err != nil || whole.Type == "" {
-		if whole, err = decodeFlat(signal, eventType, raw); err != nil {
-			return Event{}, err
-		}
+	if trimmed := bytes.TrimSpace(raw); len(trimmed) == 0 || trimmed[0] != '{' {
+		return Event{}, &FieldError{Field: signalName, Reason: "must be an object"}
 	}
 
-	if whole.Type != eventType {
-		return Event{}, &FieldError{Field: "type", Reason: fmt.Sprintf("is %s, but the signal %s carries %s", whole.Type, signal, eventType)}
-	}
-
-	whole.Source, whole.Conversation = key.Source, ""
-	whole.Seq, whole.Inbox, whole.ReceivedAt = 0, "", now
-
-	if whole.At.IsZero() {
-		whole.At = now
-	}
-
-	if err := whole.ValidateSignal(); err != nil {
-		return Event{}, err
-	}
-
-	return whole, nil
-}
-
-func decodeFlat(signal string, eventType Type, raw json.RawMessage) (Event, error) {
-	var flat flatEvent
-	if err := json.Unmarshal(raw, &flat); err != nil {
-		return Event{}, fmt.Errorf("the signal %s wants a JSON object: %w", signal, err)
-	}
-
-	event := Event{ID: flat.EventID, Type: eventType, At: flat.At, Thread: flat.Thread}
-
-	block, err := flatBlock(&event, eventType, flat)
+	event, err := form.decode(raw)
 	if err != nil {
 		return Event{}, err
 	}
 
-	if err := json.Unmarshal(raw, block); err != nil {
-		return Event{}, fmt.Errorf("the signal %s: %w", signal, err)
+	if event.Conversation != "" && (Key{Source: key.Source, Conversation: event.Conversation}).WorkflowID() != key.WorkflowID() {
+		return Event{}, &FieldError{Field: "conversation", Reason: "is another than the workflow's"}
 	}
 
-	event.Actor = flat.actor(eventType)
+	if event.Conversation == "" {
+		event.Conversation = key.Conversation
+	}
 
-	switch eventType { //nolint:exhaustive // the others need nothing more
-	case MessageReceived:
-		if event.Message.Kind == "" {
-			event.Message.Kind = KindText
-		}
-	case AgentAccepted:
-		event.acceptedBy(flat)
+	event.Source, event.ReceivedAt, event.Seq, event.Inbox, event.Raw = key.Source, now, 0, "", nil
+
+	if event.At.IsZero() {
+		event.At = now
+	}
+
+	form.actor(&event)
+
+	if err := event.ValidateSignal(); err != nil {
+		return Event{}, err
 	}
 
 	return event, nil
 }
 
-// flatBlock sets the block of a type and returns it to be decoded into.
-func flatBlock(event *Event, eventType Type, flat flatEvent) (any, error) {
-	switch eventType { //nolint:exhaustive // the types of the convenience signals
-	case EscalationRequested:
-		event.Escalation = &Escalation{}
-
-		return event.Escalation, nil
-	case MessageReceived:
-		event.Message = &Message{ID: flat.EventID}
-
-		return event.Message, nil
-	case TypingChanged:
-		// Saying that somebody types is what the signal is for; "on": false
-		// takes it back.
-		event.Typing = &Typing{On: true}
-
-		return event.Typing, nil
-	case AgentAccepted:
-		event.Assignment = &Assignment{}
-
-		return event.Assignment, nil
-	case QueueMoved:
-		event.Queue = &Queue{}
-
-		return event.Queue, nil
-	case ConversationClosed:
-		event.Closing = &Closing{}
-
-		return event.Closing, nil
+func flatSignalOf(name string) (flatSignal, bool) {
+	switch name {
+	case EscalationSignal:
+		return flatSignal{EscalationRequested, "escalation", RoleVisitor, fillEscalation}, true
+	case MessageSignal:
+		return flatSignal{MessageReceived, "message", RoleVisitor, fillMessage}, true
+	case TypingSignal:
+		return flatSignal{TypingChanged, "typing", RoleVisitor, fillTyping}, true
+	case AgentAcceptedSignal:
+		return flatSignal{AgentAccepted, "assignment", RoleAgent, fillAssignment}, true
+	case QueueMoveSignal:
+		return flatSignal{QueueMoved, "queue", RoleVisitor, fillQueue}, true
+	case CloseSignal:
+		return flatSignal{ConversationClosed, "closing", RoleSystem, fillClosing}, true
 	default:
-		return nil, &FieldError{Field: "type", Reason: "has no flat form"}
+		return flatSignal{}, false
 	}
 }
 
-func (f *flatEvent) actor(eventType Type) *Actor {
-	role := f.Role
+func (f flatSignal) decode(raw json.RawMessage) (Event, error) {
+	var members map[string]json.RawMessage
 
-	if role == "" {
-		switch eventType { //nolint:exhaustive // everybody else is the visitor
-		case ConversationClosed:
-			role = RoleSystem
-		case AgentAccepted:
-			role = RoleAgent
-		default:
-			role = RoleVisitor
+	if err := decodeFields(raw, &members); err != nil {
+		return Event{}, err
+	}
+
+	_, typed := members["type"]
+	block := bytes.TrimSpace(members[f.block])
+
+	if typed || len(block) > 0 && block[0] == '{' {
+		return f.whole(raw)
+	}
+
+	return f.flat(raw)
+}
+
+func (f flatSignal) whole(raw json.RawMessage) (Event, error) {
+	var event Event
+
+	if err := decodeFields(raw, &event); err != nil {
+		return Event{}, err
+	}
+
+	switch event.Type {
+	case "":
+		event.Type = f.kind
+	case f.kind:
+	default:
+		return Event{}, &FieldError{Field: "type", Reason: "must be " + string(f.kind) + " for this signal"}
+	}
+
+	if f.kind == MessageReceived && event.Message != nil && event.Message.Kind == "" {
+		message := *event.Message
+		message.Kind = KindText
+		event.Message = &message
+	}
+
+	return event, nil
+}
+
+func (f flatSignal) flat(raw json.RawMessage) (Event, error) {
+	var head flatHead
+
+	if err := decodeFields(raw, &head); err != nil {
+		return Event{}, err
+	}
+
+	if err := role("role", head.Role); err != nil {
+		return Event{}, err
+	}
+
+	event := Event{
+		ID: head.EventID, Type: f.kind, Thread: head.Thread, At: head.At,
+		Actor: &Actor{ID: head.ActorID, Role: head.Role, Name: head.Name},
+	}
+
+	return event, f.fill(&event, raw)
+}
+
+// actor fills in who did it, where the payload leaves that open.
+func (f flatSignal) actor(event *Event) {
+	actor := Actor{}
+	if event.Actor != nil {
+		actor = *event.Actor
+	}
+
+	event.Actor = &actor
+
+	if actor.Role == "" {
+		actor.Role = f.role
+	}
+
+	switch f.kind { //nolint:exhaustive // the others say nothing more about who did it
+	case AgentAccepted:
+		actor.Role = RoleAgent
+		fromAssignment(&actor, event)
+	case ConversationClosed:
+		closing := Closing{}
+		if event.Closing != nil {
+			closing = *event.Closing
 		}
-	}
 
-	return &Actor{ID: f.ActorID, Role: role, Name: f.Name}
+		closing.ByID = cmp.Or(closing.ByID, actor.ID)
+		closing.ByRole = cmp.Or(closing.ByRole, actor.Role)
+		actor.ID, actor.Role = closing.ByID, closing.ByRole
+		event.Closing = &closing
+	}
 }
 
-// acceptedBy makes actor and assignment agree on who the agent is.
-func (e *Event) acceptedBy(flat flatEvent) {
-	if e.Assignment.AgentID == "" {
-		e.Assignment.AgentID = flat.ActorID
+// fromAssignment makes the agent the actor, and the actor the agent.
+func fromAssignment(actor *Actor, event *Event) {
+	assignment := Assignment{}
+	if event.Assignment != nil {
+		assignment = *event.Assignment
 	}
 
-	if e.Assignment.AgentName == "" {
-		e.Assignment.AgentName = flat.Name
-	}
-
-	e.Actor.ID, e.Actor.Name = e.Assignment.AgentID, e.Assignment.AgentName
-	e.Actor.Role = RoleAgent
+	assignment.AgentID = cmp.Or(assignment.AgentID, actor.ID)
+	assignment.AgentName = cmp.Or(assignment.AgentName, actor.Name)
+	assignment.AgentNickname = cmp.Or(assignment.AgentNickname, actor.Nickname)
+	actor.ID, actor.Name, actor.Nickname = assignment.AgentID, assignment.AgentName, assignment.AgentNickname
+	event.Assignment = &assignment
 }
 
-// OrderFlat puts events of convenience signals that were taken in together
-// into one order: by At, else escalation, agent-accepted, queue-move, message,
-// typing, close.
+func fillEscalation(event *Event, raw json.RawMessage) error {
+	event.Escalation = &Escalation{}
+
+	return decodeFields(raw, event.Escalation)
+}
+
+func fillMessage(event *Event, raw json.RawMessage) error {
+	event.Message = &Message{}
+
+	if err := decodeFields(raw, event.Message); err != nil {
+		return err
+	}
+
+	event.Message.ID = cmp.Or(event.Message.ID, event.ID)
+	event.Message.Kind = cmp.Or(event.Message.Kind, KindText)
+
+	if event.Message.Kind == KindText && event.Message.Text == "" {
+		return missing("text")
+	}
+
+	return nil
+}
+
+// fillTyping takes a signal that does not say on for one that does.
+func fillTyping(event *Event, raw json.RawMessage) error {
+	event.Typing = &Typing{On: true}
+
+	return decodeFields(raw, event.Typing)
+}
+
+func fillAssignment(event *Event, raw json.RawMessage) error {
+	event.Assignment = &Assignment{}
+
+	if err := decodeFields(raw, event.Assignment); err != nil {
+		return err
+	}
+
+	if event.Assignment.AgentID == "" && event.Actor.ID == "" {
+		return missing("agent_id")
+	}
+
+	return nil
+}
+
+func fillQueue(event *Event, raw json.RawMessage) error {
+	event.Queue = &Queue{}
+
+	return decodeFields(raw, event.Queue)
+}
+
+func fillClosing(event *Event, raw json.RawMessage) error {
+	event.Closing = &Closing{}
+
+	return decodeFields(raw, event.Closing)
+}
+
+// decodeFields is json.Unmarshal that names the field at fault.
+func decodeFields(raw json.RawMessage, into any) error {
+	err := json.Unmarshal(raw, into)
+	if err == nil {
+		return nil
+	}
+
+	var wrong *json.UnmarshalTypeError
+
+	if errors.As(err, &wrong) && wrong.Field != "" {
+		return &FieldError{Field: wrong.Field, Reason: "must be no " + wrong.Value}
+	}
+
+	var parse *time.ParseError
+
+	if errors.As(err, &parse) {
+		return &FieldError{Field: "at", Reason: "must be an RFC 3339 time"}
+	}
+
+	return &FieldError{Field: "payload", Reason: err.Error()}
+}
+
+// OrderFlat returns events that came by different convenience signals and were
+// drained together in the order in which they are applied: by At, then by what
+// they say. Temporal's SDK keeps no order between signals of different names.
 func OrderFlat(events []Event) []Event {
-	slices.SortStableFunc(events, func(a, b Event) int {
-		if c := a.At.Compare(b.At); c != 0 {
-			return c
-		}
+	ordered := slices.Clone(events)
 
-		return flatRank(a.Type) - flatRank(b.Type)
+	slices.SortStableFunc(ordered, func(a, b Event) int { //nolint:gocritic // the signature is given
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(flatRank(a.Type), flatRank(b.Type)))
 	})
 
-	return events
+	return ordered
 }
 
+// flatRank is the order of a lifecycle; what is no convenience signal comes
+// between message and typing.
 func flatRank(t Type) int {
-	return slices.Index([]Type{
-		EscalationRequested, AgentAccepted, QueueMoved, MessageReceived, TypingChanged, ConversationClosed,
-	}, t)
-}
-
-func flatTypes() map[string]Type {
-	return map[string]Type{
-		EscalationSignal:    EscalationRequested,
-		MessageSignal:       MessageReceived,
-		TypingSignal:        TypingChanged,
-		AgentAcceptedSignal: AgentAccepted,
-		QueueMoveSignal:     QueueMoved,
-		CloseSignal:         ConversationClosed,
+	switch t { //nolint:exhaustive // the rest has one place
+	case EscalationRequested:
+		return 0
+	case AgentAccepted:
+		return 1
+	case QueueMoved:
+		return 2
+	case MessageReceived:
+		return 3
+	case TypingChanged:
+		return 5
+	case ConversationClosed:
+		return 6
+	default:
+		return 4
 	}
 }
