@@ -178,7 +178,7 @@ func (c *Courier) Orders(ctx context.Context, key signals.Key, orders []signals.
 			return fmt.Errorf("%w: bad target %q of order %q", ErrRefused, order.Target, order.Key)
 		}
 
-		raw, err := encode("order "+order.Key, &order)
+		raw, err := encodeOrder(&order)
 		if err != nil {
 			return err
 		}
@@ -271,17 +271,24 @@ func (c *Courier) send(ctx context.Context, key signals.Key, kind kind, events [
 const maxLetter = 1536 << 10
 
 func encodeEvent(event *signals.Event) (json.RawMessage, error) {
-	bounded := event.Bounded()
-
-	return encode("event "+event.ID, &bounded)
-}
-
-func encode(what string, value any) (json.RawMessage, error) {
-	raw, err := json.Marshal(value)
+	batch, err := signals.NewBatch([]signals.Event{*event})
 	if err != nil {
-		return nil, fmt.Errorf("%w: encode %s: %w", ErrRefused, what, err)
+		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 
+	return checkSize("event "+event.ID, batch.Events[0])
+}
+
+func encodeOrder(order *signals.Order) (json.RawMessage, error) {
+	raw, err := json.Marshal(order)
+	if err != nil {
+		return nil, fmt.Errorf("%w: encode order %s: %w", ErrRefused, order.Key, err)
+	}
+
+	return checkSize("order "+order.Key, raw)
+}
+
+func checkSize(what string, raw json.RawMessage) (json.RawMessage, error) {
 	if len(raw) > maxLetter {
 		return nil, fmt.Errorf("%w: %s has %d bytes, more than %d", ErrRefused, what, len(raw), maxLetter)
 	}

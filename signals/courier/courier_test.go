@@ -349,15 +349,11 @@ func TestBadInputIsRefusedAlone(t *testing.T) {
 	broken := message("m1", epoch)
 	broken.Message.Rich = json.RawMessage(`{`)
 
-	huge := message("m2", epoch)
-	huge.Multicast = &signals.Multicast{Content: json.RawMessage(`"` + strings.Repeat("x", 2<<20) + `"`)}
-
 	tests := map[string]struct {
 		key   signals.Key
 		event signals.Event
 	}{
 		"not JSON":        {b.key, broken},
-		"too large":       {b.key, huge},
 		"no conversation": {signals.Key{Source: "livechat"}, message("m", epoch)},
 		"bad source":      {signals.Key{Source: "Live Chat", Conversation: "C"}, message("m", epoch)},
 	}
@@ -372,6 +368,10 @@ func TestBadInputIsRefusedAlone(t *testing.T) {
 	}
 
 	require.Zero(t, b.server.calls.Load())
+
+	huge := order("ops", 1, 1)
+	huge.About = &signals.About{Subject: strings.Repeat("x", 2<<20)}
+	require.ErrorIs(t, b.courier.Orders(t.Context(), b.key, []signals.Order{huge}), courier.ErrRefused)
 
 	bad := order("Not A Name", 1, 1)
 	require.ErrorIs(t, b.courier.Orders(t.Context(), b.key, []signals.Order{bad}), courier.ErrRefused)

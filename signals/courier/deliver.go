@@ -125,7 +125,8 @@ func (c *Courier) rpc(ctx context.Context) (context.Context, context.CancelFunc)
 	return context.WithTimeout(ctx, 2*c.config.RPCTimeout)
 }
 
-// signal sends letters to the open run of a workflow.
+// signal sends letters to the open run of a workflow. Its error is classified by
+// the caller, who must tell NotFound apart.
 func (c *Courier) signal(ctx context.Context, id string, letters []*letter) error {
 	name, payload := payloadOf(letters)
 
@@ -136,7 +137,7 @@ func (c *Courier) signal(ctx context.Context, id string, letters []*letter) erro
 	err := c.temporal.SignalWorkflow(ctx, id, "", name, payload)
 	c.observe(name, len(letters), begun, err)
 
-	return err //nolint:wrapcheck // classified by the caller, who must tell NotFound apart
+	return err
 }
 
 // opening is how a workflow is started if need be.
@@ -170,6 +171,8 @@ func (c *Courier) start(ctx context.Context, id string, letters []*letter, how o
 	return nil
 }
 
+// signalWithStart leaves its error to the caller, who must tell AlreadyStarted
+// apart.
 func (c *Courier) signalWithStart(ctx context.Context, id string, letters []*letter, how opening) error {
 	name, payload := payloadOf(letters)
 	options := client.StartWorkflowOptions{
@@ -192,7 +195,7 @@ func (c *Courier) signalWithStart(ctx context.Context, id string, letters []*let
 	_, err := c.temporal.SignalWithStartWorkflow(ctx, id, name, payload, options, how.workflow, args...)
 	c.observe(name, len(letters), begun, err)
 
-	return err //nolint:wrapcheck // classified by the caller, who must tell AlreadyStarted apart
+	return err
 }
 
 func (c *Courier) observe(signal string, size int, begun time.Time, err error) {

@@ -61,24 +61,37 @@ func (c *Courier) delivery(ctx context.Context, to address, letters []*letter) e
 	return classify("start delivery", c.start(ctx, id, rest, how))
 }
 
+// deliveryLedger is what a delivery run returns and what it is started with:
+// alike, but for the state that one run hands over to the next.
+type deliveryLedger struct {
+	Counters map[int]int64 `json:"counters"`
+	State    *struct {
+		Counters map[int]int64 `json:"counters"`
+	} `json:"state"`
+}
+
 // countersOf returns how far the last delivery run had come: by its result, or
-// by what it was started with, if it had no end of its own. The two are alike.
+// by what it was started with, if it had no end of its own.
 func (c *Courier) countersOf(ctx context.Context, to address, last lastRun) map[int]int64 {
 	payloads := last.result.GetPayloads()
 	if len(payloads) == 0 {
 		payloads = last.input.GetPayloads()
 	}
 
-	var past signals.DeliveryResult
+	var ledger deliveryLedger
 
 	if len(payloads) > 0 {
-		if err := c.config.DataConverter.FromPayload(payloads[0], &past); err != nil {
+		if err := c.config.DataConverter.FromPayload(payloads[0], &ledger); err != nil {
 			c.log.WarnContext(ctx, "last delivery run cannot be read", "source", to.key.Source,
 				"conversation", to.key.Conversation, "target", to.target, "error", err)
 		}
 	}
 
-	return past.Counters
+	if ledger.State != nil {
+		return ledger.State.Counters
+	}
+
+	return ledger.Counters
 }
 
 // isWork tells orders that need a run from those that only take work away.

@@ -45,27 +45,34 @@ func TestOrdersToAClosedDelivery(t *testing.T) {
 	t.Parallel()
 
 	tests := map[string]struct {
+		input  any
 		end    any
 		orders []signals.Order
 		want   []string
 	}{
 		"done before": {
-			signals.DeliveryResult{Version: 1, Counters: map[int]int64{1: 4}},
-			[]signals.Order{order("ops", 1, 3), order("ops", 1, 4)}, nil,
+			end:    signals.DeliveryResult{Version: 1, Counters: map[int]int64{1: 4}},
+			orders: []signals.Order{order("ops", 1, 3), order("ops", 1, 4)},
 		},
 		"some are new": {
-			signals.DeliveryResult{Version: 1, Counters: map[int]int64{1: 4}},
-			[]signals.Order{order("ops", 1, 4), order("ops", 1, 5), cancel("ops", 1, 6)}, []string{"o1.5", "o1.6"},
+			end:    signals.DeliveryResult{Version: 1, Counters: map[int]int64{1: 4}},
+			orders: []signals.Order{order("ops", 1, 4), order("ops", 1, 5), cancel("ops", 1, 6)}, want: []string{"o1.5", "o1.6"},
 		},
 		"another session counts anew": {
-			signals.DeliveryResult{Version: 1, Counters: map[int]int64{1: 4}},
-			[]signals.Order{order("ops", 2, 1)}, []string{"o2.1"},
+			end:    signals.DeliveryResult{Version: 1, Counters: map[int]int64{1: 4}},
+			orders: []signals.Order{order("ops", 2, 1)}, want: []string{"o2.1"},
 		},
 		"only cancels remain": {
-			signals.DeliveryResult{Version: 1, Counters: map[int]int64{1: 4}},
-			[]signals.Order{order("ops", 1, 4), cancel("ops", 1, 5)}, nil,
+			end:    signals.DeliveryResult{Version: 1, Counters: map[int]int64{1: 4}},
+			orders: []signals.Order{order("ops", 1, 4), cancel("ops", 1, 5)},
 		},
-		"terminated: by its input": {nil, []signals.Order{order("ops", 1, 2), order("ops", 1, 3)}, []string{"o1.3"}},
+		"terminated: by its input": {
+			orders: []signals.Order{order("ops", 1, 2), order("ops", 1, 3)}, want: []string{"o1.3"},
+		},
+		"terminated after it had continued: by its state": {
+			input:  map[string]any{"state": map[string]any{"counters": map[int]int64{1: 3}}},
+			orders: []signals.Order{order("ops", 1, 3), order("ops", 1, 4)}, want: []string{"o1.4"},
+		},
 	}
 
 	for name, test := range tests {
@@ -74,7 +81,12 @@ func TestOrdersToAClosedDelivery(t *testing.T) {
 
 			b := setup(t, courier.Config{})
 			id := b.key.DeliveryID("ops")
-			b.server.open(t, id, signals.DeliveryStart{Version: 1, Counters: map[int]int64{1: 2}})
+
+			if test.input == nil {
+				test.input = signals.DeliveryStart{Version: 1, Counters: map[int]int64{1: 2}}
+			}
+
+			b.server.open(t, id, test.input)
 			b.server.end(t, id, test.end)
 
 			require.NoError(t, b.courier.Orders(t.Context(), b.key, test.orders))

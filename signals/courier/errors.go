@@ -31,24 +31,22 @@ var errAgain = fmt.Errorf("run is changing hands: %w", ErrUnavailable)
 
 // classify turns an error of the Temporal client into one of the above.
 func classify(doing string, err error) error {
-	var (
-		exhausted *serviceerror.ResourceExhausted
-		invalid   *serviceerror.InvalidArgument
-	)
-
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.As(err, &exhausted):
-		return fmt.Errorf("%s: %w: %w", doing, errAgain, err)
-	case errors.As(err, &invalid):
-		return fmt.Errorf("%s: %w: %w", doing, ErrRefused, err)
-	default:
-		return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
 	}
+
+	if _, exhausted := errors.AsType[*serviceerror.ResourceExhausted](err); exhausted {
+		return fmt.Errorf("%s: %w: %w", doing, errAgain, err)
+	}
+
+	if _, invalid := errors.AsType[*serviceerror.InvalidArgument](err); invalid {
+		return fmt.Errorf("%s: %w: %w", doing, ErrRefused, err)
+	}
+
+	return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
 }
 
-// kept turns an error of the keeper into one of the above; the keeper may use
+// keeperError turns an error of the keeper into one of the above; the keeper may use
 // them itself.
 func keeperError(doing string, err error) error {
 	switch {
@@ -62,15 +60,15 @@ func keeperError(doing string, err error) error {
 }
 
 func isNotFound(err error) bool {
-	var notFound *serviceerror.NotFound
+	_, notFound := errors.AsType[*serviceerror.NotFound](err)
 
-	return errors.As(err, &notFound)
+	return notFound
 }
 
 // alreadyStarted returns the run that a start ran into.
 func alreadyStarted(err error) (string, bool) {
-	var started *serviceerror.WorkflowExecutionAlreadyStarted
-	if !errors.As(err, &started) {
+	started, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err)
+	if !ok {
 		return "", false
 	}
 

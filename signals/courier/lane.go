@@ -169,7 +169,7 @@ func (c *Courier) post(ctx context.Context, to address, kind kind, letters []*le
 
 		c.busy.Add(1)
 
-		go c.drive(way)
+		go c.drive(way) //nolint:contextcheck // a lane carries what many callers gave it and outlives each
 	}
 
 	way.queue = append(way.queue, parcels...)

@@ -159,10 +159,7 @@ func (in *Inbox) Run(ctx context.Context) error {
 
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushEvery)
-			defer cancel()
-
-			return in.Flush(last)
+			return in.flushLast(ctx)
 		case <-sweep.C:
 			_, err = in.Sweep(ctx, in.config.Now())
 		case <-flush.C:
@@ -175,6 +172,14 @@ func (in *Inbox) Run(ctx context.Context) error {
 			in.log.ErrorContext(ctx, "inbox upkeep failed", "error", err)
 		}
 	}
+}
+
+// flushLast flushes although ctx has ended.
+func (in *Inbox) flushLast(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushEvery)
+	defer cancel()
+
+	return in.Flush(ctx)
 }
 
 // load counts what is on disk.
@@ -322,7 +327,7 @@ func (in *Inbox) write(ctx context.Context, change func(tx *sql.Tx) error) (err 
 
 // encode returns the event as it is stored: whole, or without Raw if it is too
 // large with it.
-func encode(event signals.Event) ([]byte, error) { //nolint:gocritic // a copy is what is wanted
+func encode(event signals.Event) ([]byte, error) {
 	raw, err := json.Marshal(event)
 	if err != nil {
 		return nil, fmt.Errorf("%w: encode event %s: %w", courier.ErrRefused, event.ID, err)
