@@ -61,7 +61,7 @@ func TestFaultsNameTheLine(t *testing.T) {
 		{"a store with an address", "tickets: {url: \"https://x.example\"}\n", "tickets: the store has no url"},
 		{"unknown tickets", "tickets: {kind: jira}\n", "tickets.kind: unknown kind \"jira\"; known are store, webhook"},
 		{"tickets without an address", "tickets: {kind: webhook}\n", "tickets.url: is missing"},
-		{"no network", "network: {allow: [10.0.0.1]}\n", "network.allow[0]: "},
+		{"no network", "network: {allow: [office]}\n", "network.allow[0]: must be a network, such as 10.0.0.0/8, or an address"},
 		{"a network with a host", "network: {allow: [10.1.2.3/8]}\n", "network.allow[0]: 10.1.2.3/8 is no network; did you mean 10.0.0.0/8, or 10.1.2.3/32"},
 		{"later section", "subscriptions: {}\n", "parley.yaml:1: subscriptions: are not available in this version"},
 		{"duplicate key", "tickets: {kind: store}\nnetwork: {}\ntickets: {kind: store}\n", "parley.yaml:3: mapping key \"tickets\" already defined"},

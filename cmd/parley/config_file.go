@@ -11,6 +11,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/parleyhq/parley/activities/notify"
+	"github.com/parleyhq/parley/activities/outbound"
 	"github.com/parleyhq/parley/workflows/policy"
 )
 
@@ -108,6 +110,26 @@ func (f *configFile) Book(demo bool) (*policy.Book, error) {
 	}
 
 	return book, nil
+}
+
+// notifyConfig returns the channels as their package wants them.
+func (f *configFile) notifyConfig() notify.Config {
+	out := make(notify.Config, len(f.Channels))
+	for name, channel := range f.Channels {
+		out[name] = notify.Channel(channel)
+	}
+
+	return out
+}
+
+// outboundConfig returns the network as its package wants it.
+func (f *configFile) outboundConfig() outbound.Config {
+	out := outbound.Config{}
+	for _, network := range f.Network.Allow {
+		out.Allow = append(out.Allow, network.Prefix)
+	}
+
+	return out
 }
 
 func readConfig(path string) (data []byte, err error) {
@@ -216,7 +238,7 @@ func (l *configLoader) load(root *node) (*configFile, error) {
 	}
 
 	if form.Subscriptions != nil {
-		l.checker.add("subscriptions", "are not available in this version")
+		l.checker.addf("subscriptions", "are not available in this version")
 	}
 
 	l.file.Tickets, l.file.Network = form.Tickets, form.Network

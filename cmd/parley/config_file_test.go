@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/parleyhq/parley/activities/notify"
+	"github.com/parleyhq/parley/activities/outbound"
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/workflows/policy"
 )
@@ -119,7 +122,14 @@ func TestPartialFile(t *testing.T) {
 	require.Equal(t, 24*time.Hour, twt.Policy.Idle.Close.Std())
 	require.Equal(t, 6, twt.Policy.Unreplied.Max)
 	require.Equal(t, policy.ModeRelay, book.Snapshot("zendata").Policy.Unreplied.Mode)
-	require.Equal(t, []string{"10.0.0.0/8", "fd00::/8"}, []string{file.Network.Allow[0].String(), file.Network.Allow[1].String()})
+	require.Equal(t, outbound.Config{Allow: []netip.Prefix{
+		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("192.168.0.7/32"),
+	}}, file.outboundConfig())
+	require.Equal(t, notify.Config{
+		"log": {Kind: "log"}, "boss": {Kind: "log"},
+		"ops": {Kind: "webhook", URL: "https://hooks.example.com/T0/B0/abc?token=xyz", Secret: "ops-s3cret"},
+	}, file.notifyConfig())
+	require.NoError(t, file.notifyConfig().Validate())
 
 	demo, err := file.Book(true)
 	require.NoError(t, err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -35,7 +36,30 @@ type ticketsConfig struct {
 
 // networkConfig says which private targets outbound requests may reach.
 type networkConfig struct {
-	Allow []netip.Prefix `yaml:"allow" desc:"private networks that outbound requests may reach"`
+	Allow []privateNetwork `yaml:"allow" desc:"private networks that outbound requests may reach"`
+}
+
+// privateNetwork is a network in CIDR form, or one address.
+type privateNetwork struct{ netip.Prefix }
+
+var errNetwork = errors.New("must be a network, such as 10.0.0.0/8, or an address")
+
+// UnmarshalText reads 10.0.0.0/8, fd00::/8 or 10.0.0.7.
+func (n *privateNetwork) UnmarshalText(text []byte) error {
+	if addr, err := netip.ParseAddr(string(text)); err == nil && addr.Zone() == "" {
+		n.Prefix = netip.PrefixFrom(addr, addr.BitLen())
+
+		return nil
+	}
+
+	prefix, err := netip.ParsePrefix(string(text))
+	if err != nil {
+		return errNetwork
+	}
+
+	n.Prefix = prefix
+
+	return nil
 }
 
 // deskConfig is a queue with its agents.
@@ -58,13 +82,13 @@ type checker struct {
 	faults []error
 }
 
-func (c *checker) add(field, format string, args ...any) {
+func (c *checker) addf(field, format string, args ...any) {
 	c.faults = append(c.faults, &signals.FieldError{Field: field, Reason: fmt.Sprintf(format, args...)})
 }
 
 func (c *checker) name(field, name string) {
 	if !signals.ValidName(name) {
-		c.add(field, "the name must be of the form [a-z0-9-], 1 to 40 characters")
+		c.addf(field, "the name must be of the form [a-z0-9-], 1 to 40 characters")
 	}
 }
 
@@ -72,16 +96,16 @@ func (c *checker) channel(field string, channel *channelConfig) {
 	switch {
 	case channel.Kind == channelLog:
 		if channel.URL != "" || channel.Secret != "" {
-			c.add(field, "the log has no url and no secret; for these use kind: webhook")
+			c.addf(field, "the log has no url and no secret; for these use kind: webhook")
 		}
 	case channel.Kind == channelWebhook:
 		c.url(field+".url", channel.URL)
 	case channel.Kind == "":
-		c.add(field+".kind", "is missing; it is log or webhook")
+		c.addf(field+".kind", "is missing; it is log or webhook")
 	case slices.Contains(laterChannels(), channel.Kind):
-		c.add(field+".kind", "%s is not available in this version; available are log and webhook", channel.Kind)
+		c.addf(field+".kind", "%s is not available in this version; available are log and webhook", channel.Kind)
 	default:
-		c.add(field+".kind", "unknown kind %q%s", channel.Kind, suggest(channel.Kind, []string{channelLog, channelWebhook}))
+		c.addf(field+".kind", "unknown kind %q%s", channel.Kind, suggest(channel.Kind, []string{channelLog, channelWebhook}))
 	}
 }
 
@@ -89,12 +113,12 @@ func (c *checker) tickets(field string, tickets *ticketsConfig) {
 	switch tickets.Kind {
 	case policy.TicketStore:
 		if tickets.URL != "" || tickets.Secret != "" {
-			c.add(field, "the store has no url and no secret; for these use kind: webhook")
+			c.addf(field, "the store has no url and no secret; for these use kind: webhook")
 		}
 	case policy.TicketWebhook:
 		c.url(field+".url", tickets.URL)
 	default:
-		c.add(field+".kind", "unknown kind %q%s", tickets.Kind,
+		c.addf(field+".kind", "unknown kind %q%s", tickets.Kind,
 			suggest(tickets.Kind, []string{policy.TicketStore, policy.TicketWebhook}))
 	}
 }
@@ -102,7 +126,7 @@ func (c *checker) tickets(field string, tickets *ticketsConfig) {
 // url never quotes what it refuses: addresses of webhooks are secrets, too.
 func (c *checker) url(field, text string) {
 	if text == "" {
-		c.add(field, "is missing")
+		c.addf(field, "is missing")
 
 		return
 	}
@@ -111,18 +135,19 @@ func (c *checker) url(field, text string) {
 
 	switch {
 	case err != nil || !strings.EqualFold(parsed.Scheme, "https") && !strings.EqualFold(parsed.Scheme, "http") || parsed.Hostname() == "":
-		c.add(field, "must be an address that begins with https:// or http://")
+		c.addf(field, "must be an address that begins with https:// or http://")
 	case parsed.User != nil:
-		c.add(field, "must not hold a user name or password; use secret")
+		c.addf(field, "must not hold a user name or password; use secret")
 	case parsed.Fragment != "":
-		c.add(field, "must not end with a #fragment")
+		c.addf(field, "must not end with a #fragment")
 	}
 }
 
 func (c *checker) network(field string, network *networkConfig) {
-	for i, prefix := range network.Allow {
+	for i := range network.Allow {
+		prefix := network.Allow[i].Prefix
 		if prefix.Masked() != prefix {
-			c.add(fmt.Sprintf("%s.allow[%d]", field, i), "%s is no network; did you mean %s, or %s/%d for the one address?",
+			c.addf(fmt.Sprintf("%s.allow[%d]", field, i), "%s is no network; did you mean %s, or %s/%d for the one address?",
 				prefix, prefix.Masked(), prefix.Addr(), prefix.Addr().BitLen())
 		}
 	}
@@ -130,18 +155,18 @@ func (c *checker) network(field string, network *networkConfig) {
 
 func (c *checker) desk(field string, desk *deskConfig, hours map[string]*policy.Hours) {
 	if desk.Hours != "" && hours[desk.Hours] == nil {
-		c.add(field+".hours", "there are no hours called %q", desk.Hours)
+		c.addf(field+".hours", "there are no hours called %q", desk.Hours)
 	}
 
 	for i := range desk.Agents {
 		at := fmt.Sprintf("%s.agents[%d]", field, i)
 
 		if desk.Agents[i].ID == "" {
-			c.add(at+".id", "is missing")
+			c.addf(at+".id", "is missing")
 		}
 
 		if desk.Agents[i].Slots < 0 {
-			c.add(at+".slots", "must be at least 0")
+			c.addf(at+".slots", "must be at least 0")
 		}
 	}
 }

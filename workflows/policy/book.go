@@ -70,7 +70,7 @@ type Book struct {
 // NewBook resolves and checks a configuration, references included. All that is
 // wrong is in one joined error of *[signals.FieldError] whose fields are paths
 // in the configuration file.
-func NewBook(cfg Config) (*Book, error) { //nolint:gocritic // called once
+func NewBook(cfg Config) (*Book, error) {
 	if cfg.Sources == nil {
 		cfg.Sources = DefaultSources()
 	}
@@ -163,12 +163,12 @@ func (b *binder) policies() {
 	for _, name := range policyNames(b.cfg.Policies) {
 		field := "policies." + name
 		if !signals.ValidName(name) {
-			b.faults.add(field, "the name "+badName)
+			b.faults.addf(field, "the name "+badName)
 		}
 
 		p, err := Resolve(b.cfg.Policies, name, "")
 		if err != nil {
-			b.faults.add(field, "%s", err)
+			b.faults.addf(field, "%s", err)
 
 			continue
 		}
@@ -211,7 +211,7 @@ func (b *binder) check(p *Policy, field string) faults {
 	p.validate(&f, field)
 
 	if p.Hours != "" && b.cfg.Hours[p.Hours] == nil {
-		f.add(field+".hours", "there are no hours called %q", p.Hours)
+		f.addf(field+".hours", "there are no hours called %q", p.Hours)
 	}
 
 	for _, event := range slices.Sorted(maps.Keys(p.Notify)) {
@@ -236,14 +236,14 @@ func (b *binder) check(p *Policy, field string) faults {
 func (b *binder) channels(f *faults, field string, names []string) {
 	for i, name := range names {
 		if name != LogChannel && !slices.Contains(b.cfg.Channels, name) {
-			f.add(index(field, i), "there is no channel called %q", name)
+			f.addf(index(field, i), "there is no channel called %q", name)
 		}
 	}
 }
 
 func (b *binder) desk(f *faults, field, name string) {
 	if !slices.Contains(b.cfg.Desks, name) {
-		f.add(field, "there is no desk called %q", name)
+		f.addf(field, "there is no desk called %q", name)
 	}
 }
 
@@ -260,7 +260,7 @@ func (b *binder) sources() {
 
 func (b *binder) source(source *Source, field string) {
 	if _, twice := b.book.sources[source.Name]; twice {
-		b.faults.add(field, "is there twice")
+		b.faults.addf(field, "is there twice")
 	}
 
 	source.validate(&b.faults, field)
@@ -278,7 +278,7 @@ func (b *binder) source(source *Source, field string) {
 	named, known := b.book.policies[source.Policy]
 	if !known {
 		if _, written := b.cfg.Policies[source.Policy]; !written {
-			b.faults.add(field+".policy", "there is no policy called %q", source.Policy)
+			b.faults.addf(field+".policy", "there is no policy called %q", source.Policy)
 		}
 
 		return
@@ -286,7 +286,7 @@ func (b *binder) source(source *Source, field string) {
 
 	p, err := Resolve(b.cfg.Policies, source.Policy, source.Dialect)
 	if err != nil {
-		b.faults.add(field+".policy", "%s", err)
+		b.faults.addf(field+".policy", "%s", err)
 
 		return
 	}
@@ -309,13 +309,13 @@ func (b *binder) source(source *Source, field string) {
 func (b *binder) bounded(field string, snapshot *Snapshot) {
 	data, err := json.Marshal(snapshot)
 	if err != nil {
-		b.faults.add(field, "cannot be recorded: %s", err)
+		b.faults.addf(field, "cannot be recorded: %s", err)
 
 		return
 	}
 
 	if len(data) > maxSnapshot {
-		b.faults.add(field, "every run would carry %d bytes of it, at most %d: shorten agents, bots, groups, or its hours' holidays",
+		b.faults.addf(field, "every run would carry %d bytes of it, at most %d: shorten agents, bots, groups, or its hours' holidays",
 			len(data), maxSnapshot)
 	}
 }

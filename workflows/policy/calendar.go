@@ -40,7 +40,7 @@ func (c *Calendar) Hours(field string) (*Hours, error) {
 
 	if len(f) == 0 {
 		if err := h.checkOpens(); err != nil {
-			f.add(field, "%s", err)
+			f.addf(field, "%s", err)
 		}
 	}
 
@@ -53,14 +53,14 @@ func (c *Calendar) Hours(field string) (*Hours, error) {
 
 func (c *Calendar) zone(f *faults, field string, h *Hours) {
 	if c.Zone == "" {
-		f.add(field, "is missing; its form is Europe/Berlin")
+		f.addf(field, "is missing; its form is Europe/Berlin")
 
 		return
 	}
 
 	rules, location, err := loadZone(c.Zone)
 	if err != nil {
-		f.add(field, "%s", err)
+		f.addf(field, "%s", err)
 
 		return
 	}
@@ -74,7 +74,7 @@ func (c *Calendar) week(f *faults, field string, h *Hours) {
 	for _, key := range slices.Sorted(maps.Keys(c.Days)) {
 		days, err := parseDays(key)
 		if err != nil {
-			f.add(field+"."+key, "%s", err)
+			f.addf(field+"."+key, "%s", err)
 
 			continue
 		}
@@ -90,7 +90,7 @@ func (c *Calendar) week(f *faults, field string, h *Hours) {
 
 		for _, day := range days {
 			if ranges[day] != "" {
-				f.add(field+"."+key, "%s is in %s too", dayNames[day], ranges[day])
+				f.addf(field+"."+key, "%s is in %s too", dayNames[day], ranges[day])
 			}
 
 			ranges[day] = key
@@ -104,7 +104,7 @@ func (c *Calendar) week(f *faults, field string, h *Hours) {
 
 func (c *Calendar) windows(f *faults, field string, texts []string) []Window {
 	if len(texts) > maxWindows {
-		f.add(field, "must be at most %d windows", maxWindows)
+		f.addf(field, "must be at most %d windows", maxWindows)
 
 		return nil
 	}
@@ -114,7 +114,7 @@ func (c *Calendar) windows(f *faults, field string, texts []string) []Window {
 	for i, text := range texts {
 		window, err := ParseWindow(text)
 		if err != nil {
-			f.add(index(field, i), "%s", err)
+			f.addf(index(field, i), "%s", err)
 
 			continue
 		}
@@ -123,7 +123,7 @@ func (c *Calendar) windows(f *faults, field string, texts []string) []Window {
 	}
 
 	if !inOrder(windows) {
-		f.add(field, "windows overlap")
+		f.addf(field, "windows overlap")
 	}
 
 	return windows
@@ -131,7 +131,7 @@ func (c *Calendar) windows(f *faults, field string, texts []string) []Window {
 
 func (c *Calendar) days(f *faults, field string, h *Hours) {
 	if len(c.Holidays) > maxHolidays {
-		f.add(field, "must be at most %d days", maxHolidays)
+		f.addf(field, "must be at most %d days", maxHolidays)
 
 		return
 	}
@@ -139,7 +139,7 @@ func (c *Calendar) days(f *faults, field string, h *Hours) {
 	for i, text := range c.Holidays {
 		day, err := time.Parse(time.DateOnly, text)
 		if err != nil {
-			f.add(index(field, i), "%q is no day; the form is 2026-12-25", text)
+			f.addf(index(field, i), "%q is no day; the form is 2026-12-25", text)
 
 			continue
 		}

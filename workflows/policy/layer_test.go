@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"errors"
+	"maps"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -105,9 +106,7 @@ func TestDialectDefaultsYieldToTheConfiguration(t *testing.T) {
 
 			if tc.layers["vip"] == nil {
 				merged := map[string]policy.Layer{"vip": nil}
-				for name, layer := range tc.layers {
-					merged[name] = layer
-				}
+				maps.Copy(merged, tc.layers)
 
 				tc.layers = merged
 			}

@@ -20,7 +20,7 @@ type Policy struct {
 	Closeout   Closeout                  `json:"closeout"     yaml:"closeout"`
 	Limits     Limits                    `json:"limits"       yaml:"limits"`
 	OutOfHours OutOfHours                `json:"out_of_hours" yaml:"out_of_hours" desc:"what clocks do outside the hours: pause or offline"`
-	Hours      string                    `json:"hours"        yaml:"hours"        desc:"calendar that clocks count in; empty is the clock on the wall"`
+	Hours      string                    `json:"hours"        yaml:"hours"        desc:"calendar that clocks count in; empty is wall time"`
 	Notify     map[signals.Type][]string `json:"notify"       yaml:"notify"       desc:"channels told of this event"`
 }
 
@@ -35,7 +35,7 @@ type Unreplied struct {
 	Max    int      `json:"max"    yaml:"max"    desc:"the number of the last push of an episode"`
 	// StartsOn are the kinds of visitor message that begin an episode.
 	StartsOn []signals.MessageKind `json:"starts_on" yaml:"starts_on" desc:"kinds of visitor message that need an answer"`
-	BotReply BotReply              `json:"bot_reply" yaml:"bot_reply" desc:"when a bot's message is an answer: before_escalation, always or never"`
+	BotReply BotReply              `json:"bot_reply" yaml:"bot_reply" desc:"bot answers that count: before_escalation, always or never"`
 	// TypingPause is what an agent's typing adds, at most TypingPauseMax in
 	// one episode.
 	TypingPause    Duration `json:"typing_pause"     yaml:"typing_pause"     desc:"how long an agent's typing pauses the clock"`
@@ -59,7 +59,7 @@ type Accept struct {
 type Reassign struct {
 	After        Duration `json:"after"         yaml:"after"         desc:"silence after which another agent is asked; 0s is off"`
 	Max          int      `json:"max"           yaml:"max"           desc:"how often one conversation is reassigned"`
-	OfflineGrace Duration `json:"offline_grace" yaml:"offline_grace" desc:"how long an agent may be away before counting as offline; 0s is at once"`
+	OfflineGrace Duration `json:"offline_grace" yaml:"offline_grace" desc:"how long until an absent agent counts as offline; 0s is at once"`
 }
 
 // Queue is the clock of a visitor who waits for an agent.
@@ -199,7 +199,7 @@ func (p *Policy) Channels(t signals.Type) []string { return slices.Clone(p.Notif
 func (p *Policy) PushChannels(push int) []string {
 	out := p.Channels(signals.UnrepliedPushed)
 
-	for n := 1; n <= min(push, maxPushes); n++ {
+	for n := 1; n <= min(push, maxCount); n++ {
 		for _, name := range p.Unreplied.FromPush[n] {
 			if !slices.Contains(out, name) {
 				out = append(out, name)

@@ -100,7 +100,7 @@ func (s *Source) Location() *time.Location {
 }
 
 // LogValue keeps the secrets out of logs.
-func (s Source) LogValue() slog.Value { //nolint:gocritic // slog asks values
+func (s Source) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("name", s.Name), slog.String("dialect", s.Dialect), slog.String("policy", s.Policy),
 		slog.Int("secrets", len(s.Secrets)),
@@ -110,32 +110,32 @@ func (s Source) LogValue() slog.Value { //nolint:gocritic // slog asks values
 // validate checks the source by itself.
 func (s *Source) validate(f *faults, field string) {
 	if !signals.ValidName(s.Name) {
-		f.add(field, "the name "+badName)
+		f.addf(field, "the name "+badName)
 	}
 
 	oneOf(f, field+".dialect", s.Dialect, Dialects()...)
 	oneOf(f, field+".routing", s.Routing, RoutingPlatform, RoutingDesk)
 
 	if len(s.Secrets) > maxSecrets {
-		f.add(field+".secrets", "must be at most %d", maxSecrets)
+		f.addf(field+".secrets", "must be at most %d", maxSecrets)
 	}
 
 	for i, secret := range s.Secrets {
 		if secret == "" {
-			f.add(index(field+".secrets", i), "is empty")
+			f.addf(index(field+".secrets", i), "is empty")
 		}
 	}
 
 	if len(s.Title) > maxText {
-		f.add(field+".title", "must be at most %d bytes", maxText)
+		f.addf(field+".title", "must be at most %d bytes", maxText)
 	}
 
 	if _, err := LoadZone(s.Zone); err != nil {
-		f.add(field+".zone", "%s", err)
+		f.addf(field+".zone", "%s", err)
 	}
 
 	if s.RetryWindow > maxRetryWindow {
-		f.add(field+".retry_window", "must be at most %s", maxRetryWindow)
+		f.addf(field+".retry_window", "must be at most %s", maxRetryWindow)
 	}
 
 	s.checkDesks(f, field)
@@ -144,20 +144,20 @@ func (s *Source) validate(f *faults, field string) {
 
 func (s *Source) checkDesks(f *faults, field string) {
 	if s.Desk != "" && !signals.ValidName(s.Desk) {
-		f.add(field+".desk", badName)
+		f.addf(field+".desk", badName)
 	}
 
 	if s.Routing == RoutingDesk && s.Desk == "" {
-		f.add(field+".desk", "is missing, which routing: desk needs")
+		f.addf(field+".desk", "is missing, which routing: desk needs")
 	}
 
 	for _, group := range slices.Sorted(maps.Keys(s.Groups)) {
 		if group == "" || len(group) > maxText {
-			f.add(field+".groups", "a group's id must be 1 to %d bytes", maxText)
+			f.addf(field+".groups", "a group's id must be 1 to %d bytes", maxText)
 		}
 
 		if !signals.ValidName(s.Groups[group]) {
-			f.add(field+".groups."+group, badName)
+			f.addf(field+".groups."+group, badName)
 		}
 	}
 }
@@ -169,14 +169,14 @@ func (s *Source) checkRoles(f *faults, field string) {
 	}{{"agents", s.Agents}, {"bots", s.Bots}} {
 		for i, id := range list.ids {
 			if id == "" || len(id) > maxText {
-				f.add(index(field+"."+list.name, i), "must be 1 to %d bytes", maxText)
+				f.addf(index(field+"."+list.name, i), "must be 1 to %d bytes", maxText)
 			}
 		}
 	}
 
 	for i, id := range s.Bots {
 		if slices.Contains(s.Agents, id) {
-			f.add(index(field+".bots", i), "is among the agents too")
+			f.addf(index(field+".bots", i), "is among the agents too")
 		}
 	}
 }

@@ -12,9 +12,8 @@ import (
 )
 
 const (
-	// maxPushes bounds the pushes of one episode and the numbers in from_push.
-	maxPushes = 100
-	maxRounds = 100
+	// maxCount bounds pushes, rounds and other counts.
+	maxCount = 100
 	// maxChannels bounds the channels that one event is told to.
 	maxChannels = 20
 )
@@ -22,16 +21,17 @@ const (
 // faults collects what is wrong, each with the path of its field.
 type faults []*signals.FieldError
 
-func (f *faults) add(field, format string, args ...any) {
+func (f *faults) addf(field, format string, args ...any) {
 	*f = append(*f, &signals.FieldError{Field: field, Reason: fmt.Sprintf(format, args...)})
 }
 
-func (f *faults) within(field string, value, least, most int) {
+// within checks a number against the least that its field may have, and maxCount.
+func (f *faults) within(field string, value, least int) {
 	switch {
 	case value < least:
-		f.add(field, "must be at least %d", least)
-	case value > most:
-		f.add(field, "must be at most %d", most)
+		f.addf(field, "must be at least %d", least)
+	case value > maxCount:
+		f.addf(field, "must be at most %d", maxCount)
 	}
 }
 
@@ -55,7 +55,7 @@ func oneOf[T ~string](f *faults, field string, value T, words ...T) {
 		texts = append(texts, string(word))
 	}
 
-	f.add(field, "must be one of %s, not %q", strings.Join(texts, ", "), string(value))
+	f.addf(field, "must be one of %s, not %q", strings.Join(texts, ", "), string(value))
 }
 
 // Validate checks the policy by itself; the paths in its errors begin with
@@ -71,13 +71,13 @@ func (p *Policy) Validate(field string) error {
 func (p *Policy) validate(f *faults, field string) {
 	p.Unreplied.validate(f, field+".unreplied")
 
-	f.within(field+".accept.rounds", p.Accept.Rounds, 1, maxRounds)
+	f.within(field+".accept.rounds", p.Accept.Rounds, 1)
 	p.Accept.End.validate(f, field+".accept.end")
-	f.within(field+".reassign.max", p.Reassign.Max, 0, maxRounds)
+	f.within(field+".reassign.max", p.Reassign.Max, 0)
 	p.Queue.End.validate(f, field+".queue.end")
 
 	if p.Idle.Warn > 0 && p.Idle.Close > 0 && p.Idle.Warn >= p.Idle.Close {
-		f.add(field+".idle.warn", "must be less than close (%s)", p.Idle.Close)
+		f.addf(field+".idle.warn", "must be less than close (%s)", p.Idle.Close)
 	}
 
 	oneOf(f, field+".closeout.ticket", p.Closeout.Ticket,
@@ -85,13 +85,13 @@ func (p *Policy) validate(f *faults, field string) {
 	oneOf(f, field+".out_of_hours", p.OutOfHours, OutOfHoursPause, OutOfHoursOffline)
 
 	if p.Hours != "" && !signals.ValidName(p.Hours) {
-		f.add(field+".hours", badName)
+		f.addf(field+".hours", badName)
 	}
 
 	for _, event := range slices.Sorted(maps.Keys(p.Notify)) {
 		path := field + ".notify." + string(event)
 		if !notifiable(event) {
-			f.add(path, "is no event")
+			f.addf(path, "is no event")
 		}
 
 		checkChannels(f, path, p.Notify[event])
@@ -101,8 +101,8 @@ func (p *Policy) validate(f *faults, field string) {
 func (u *Unreplied) validate(f *faults, field string) {
 	oneOf(f, field+".mode", u.Mode, ModeOwn, ModeRelay)
 	oneOf(f, field+".bot_reply", u.BotReply, BotBeforeEscalation, BotAlways, BotNever)
-	f.within(field+".max", u.Max, 1, maxPushes)
-	f.within(field+".reassign_after", u.ReassignAfter, 0, maxPushes)
+	f.within(field+".max", u.Max, 1)
+	f.within(field+".reassign_after", u.ReassignAfter, 0)
 
 	for i, kind := range u.StartsOn {
 		path := index(field+".starts_on", i)
@@ -110,14 +110,14 @@ func (u *Unreplied) validate(f *faults, field string) {
 		oneOf(f, path, kind, signals.KindText, signals.KindFile, signals.KindRich, signals.KindForm, signals.KindCustom)
 
 		if slices.Contains(u.StartsOn[:i], kind) {
-			f.add(path, "is there twice")
+			f.addf(path, "is there twice")
 		}
 	}
 
 	for _, push := range slices.Sorted(maps.Keys(u.FromPush)) {
 		path := field + ".from_push." + strconv.Itoa(push)
 
-		f.within(path, push, 1, maxPushes)
+		f.within(path, push, 1)
 		checkChannels(f, path, u.FromPush[push])
 	}
 }
@@ -125,7 +125,7 @@ func (u *Unreplied) validate(f *faults, field string) {
 func (e End) validate(f *faults, field string) {
 	if desk, ok := e.Desk(); ok {
 		if !signals.ValidName(desk) {
-			f.add(field, "desk:<name>: the name "+badName)
+			f.addf(field, "desk:<name>: the name "+badName)
 		}
 
 		return
@@ -134,7 +134,7 @@ func (e End) validate(f *faults, field string) {
 	switch e {
 	case EndWait, EndOffline, EndClose:
 	default:
-		f.add(field, "must be one of wait, offline, close, desk:<name>, not %q", string(e))
+		f.addf(field, "must be one of wait, offline, close, desk:<name>, not %q", string(e))
 	}
 }
 
@@ -142,16 +142,16 @@ const badName = "must be of the form [a-z0-9-], 1 to 40 characters"
 
 func checkChannels(f *faults, field string, names []string) {
 	if len(names) > maxChannels {
-		f.add(field, "must be at most %d channels", maxChannels)
+		f.addf(field, "must be at most %d channels", maxChannels)
 	}
 
 	for i, name := range names {
 		if !signals.ValidName(name) {
-			f.add(index(field, i), badName)
+			f.addf(index(field, i), badName)
 		}
 
 		if slices.Contains(names[:i], name) {
-			f.add(index(field, i), "is there twice")
+			f.addf(index(field, i), "is there twice")
 		}
 	}
 }
@@ -160,7 +160,7 @@ func index(field string, i int) string { return field + "[" + strconv.Itoa(i) + 
 
 // notifiable reports whether t is an event that channels can be told of.
 func notifiable(t signals.Type) bool {
-	switch t { //nolint:exhaustive // the rest is what may come in
+	switch t {
 	case signals.Unknown:
 		return false
 	case signals.ConversationQueued, signals.ConversationIdleWarned, signals.ConversationSnoozed,

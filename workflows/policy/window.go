@@ -22,7 +22,8 @@ var ErrWindow = errors.New("not a window")
 // End is not after Start it goes on into the next day. As text it is
 // 09:00-12:30; an end of 24:00 is midnight.
 type Window struct {
-	Start, End int
+	Start int `json:"start"`
+	End   int `json:"end"`
 }
 
 // ParseWindow reads a window; its errors are [ErrWindow].
