@@ -1,6 +1,8 @@
 package conversation
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/parleyhq/parley/signals"
@@ -20,6 +22,9 @@ type Machine struct {
 
 	// Under is the policy that the conversation follows.
 	Under policy.Snapshot
+
+	// typed is what agents' typing said since the last Settle.
+	typed []typingMark
 }
 
 // NewMachine returns a machine for a session that begins.
@@ -31,10 +36,14 @@ func NewMachine(key signals.Key, workflowID string, start signals.Start, under p
 
 	state := &State{
 		Version: stateVersion, Key: key, WorkflowID: workflowID, Session: session, Status: signals.StatusOpen,
-		Seqs: start.Seqs, IDs: start.IDs, PastThreads: start.Threads, PastClosedAt: start.ClosedAt,
+		Seqs: maps.Clone(start.Seqs), IDs: slices.Clone(start.IDs), PastThreads: slices.Clone(start.Threads), PastClosedAt: start.ClosedAt,
 	}
 	if state.Seqs == nil {
 		state.Seqs = map[string]int64{}
+	}
+
+	for i, thread := range state.PastThreads {
+		state.PastThreads[i] = signals.RememberedID(thread)
 	}
 
 	return &Machine{State: state, Under: under}
@@ -65,9 +74,10 @@ func (m *Machine) Apply(event signals.Event, now time.Time) { //nolint:gocritic 
 	}
 
 	m.Accepted++
+	m.tidy(&event)
 
-	if m.OpenedAt.IsZero() {
-		m.OpenedAt = clockTime(&event)
+	if at := clockTime(&event); m.OpenedAt.IsZero() || m.Applied > 0 && at.Before(m.OpenedAt) && !m.past(&event) {
+		m.OpenedAt = at
 	}
 
 	if m.past(&event) {
@@ -101,6 +111,31 @@ func (m *Machine) Reject(text string, now time.Time) {
 	m.addLine(line{At: now, Type: signals.Unknown, Text: text})
 }
 
+// Stray counts an event that came after the decision about the ticket and
+// starts no session; it reports whether the event is new and has to be kept.
+// What a ticket system says about this session's ticket is entered instead.
+func (m *Machine) Stray(event *signals.Event) bool {
+	if m.seen(event) {
+		m.Duplicates++
+
+		return false
+	}
+
+	m.Accepted++
+
+	switch event.Type { //nolint:exhaustive // the rest is kept beside the ticket
+	case signals.TicketCreated, signals.TicketUpdated, signals.TicketFailed:
+		m.Applied++
+		m.enterTicket(event)
+
+		return false
+	default:
+		m.Ignored++
+
+		return true
+	}
+}
+
 // Settle derives status, agent, reply state and clocks from the facts, and
 // decides what follows from their change.
 func (m *Machine) Settle(now time.Time) {
@@ -116,7 +151,15 @@ func (m *Machine) Settle(now time.Time) {
 
 	m.Close = closing
 	m.Agent = m.assignee()
+
+	if closing != nil {
+		m.Snooze = nil
+	} else if before == signals.StatusClosing {
+		m.LiftedAt = now
+	}
+
 	m.settleEpisode(closing, now)
+	m.settleTyping()
 	m.settleRelay(closing)
 	m.Status = m.deriveStatus(closing)
 
@@ -176,12 +219,8 @@ func clockTime(event *signals.Event) time.Time {
 // past reports whether an event belongs to a session that closed before this
 // one began.
 func (m *Machine) past(event *signals.Event) bool {
-	if event.Thread != "" {
-		for _, thread := range m.PastThreads {
-			if thread == event.Thread {
-				return true
-			}
-		}
+	if event.Thread != "" && slices.Contains(m.PastThreads, event.Thread) {
+		return true
 	}
 
 	return !m.PastClosedAt.IsZero() && !event.At.After(m.PastClosedAt)

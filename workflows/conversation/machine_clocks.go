@@ -55,7 +55,7 @@ func (m *Machine) clocks() []clock {
 	}
 
 	if age := time.Duration(m.Under.Policy.Limits.MaxAge); age > 0 {
-		running = append(running, clock{clockAge, m.OpenedAt.Add(age)})
+		running = append(running, clock{clockAge, latest(m.OpenedAt, m.LiftedAt).Add(age)})
 	}
 
 	return running
@@ -161,7 +161,7 @@ func (m *Machine) wakeOnMessage(now time.Time) {
 
 	for i := range m.Kept {
 		entry := &m.Kept[i]
-		if entry.Role == signals.RoleVisitor && !entry.Private && !entry.Deleted && entry.At.After(m.Snooze.At) {
+		if entry.Role == signals.RoleVisitor && !entry.Private && !entry.Deleted && entry.At.After(latest(m.Snooze.At, m.Snooze.Known)) {
 			m.wake(latest(m.Snooze.At, minTime(entry.At, now)))
 
 			return
@@ -183,12 +183,4 @@ func (m *Machine) wake(now time.Time) {
 	if from := latest(slept, m.SpokenAt); now.After(from) {
 		m.IdleShift += m.Under.Hours.Between(from, now)
 	}
-}
-
-func minTime(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-
-	return a
 }

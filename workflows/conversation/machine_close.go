@@ -1,6 +1,7 @@
 package conversation
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -37,7 +38,15 @@ func (m *Machine) enterThread(event *signals.Event) {
 	}
 
 	if len(m.Threads) >= maxThreads {
-		m.Threads = slices.Delete(m.Threads, 0, 1)
+		oldest := 0
+
+		for i := range m.Threads {
+			if m.Threads[i].FirstAt.Before(m.Threads[oldest].FirstAt) {
+				oldest = i
+			}
+		}
+
+		m.Threads = slices.Delete(m.Threads, oldest, oldest+1)
 	}
 
 	m.Threads = append(m.Threads, threadMark{ID: event.Thread, FirstAt: event.At})
@@ -57,22 +66,47 @@ func (m *Machine) thread() threadMark {
 	return newest
 }
 
+// markThread keeps the visitor's newest word in a thread, by which a close that
+// names none may be lifted.
+func (m *Machine) markThread(id string, at time.Time) {
+	for i := range m.Threads {
+		if m.Threads[i].ID == id {
+			m.Threads[i].VisitorAt = latest(m.Threads[i].VisitorAt, at)
+		}
+	}
+}
+
+// superseded reports whether a newer thread took a thread's place: what it
+// still owed is history, as its close says or will say.
+func (m *Machine) superseded(id string) bool {
+	present := m.thread()
+	if id == "" || id == present.ID {
+		return false
+	}
+
+	return slices.ContainsFunc(m.Threads, func(t threadMark) bool { return t.ID == id })
+}
+
 func (m *Machine) enterClose(event *signals.Event) {
 	fact := closeFact{At: event.At, ClockAt: clockTime(event), Thread: event.Thread, ByRole: signals.RoleSystem}
 
 	if event.Closing != nil {
-		fact.ByID = signals.Cut(event.Closing.ByID, maxIDBytes)
-		fact.Reason = signals.Cut(event.Closing.Reason, maxTagBytes)
+		fact.ByID = personID(event.Closing.ByID)
+		fact.Reason = clip(event.Closing.Reason, maxTagBytes)
 		fact.ByRole = event.Closing.ByRole
 	}
 
 	if fact.ByID == "" && event.Actor != nil {
-		fact.ByID = signals.Cut(event.Actor.ID, maxIDBytes)
+		fact.ByID = event.Actor.ID
 		fact.ByRole = signals.Role(prefer(string(fact.ByRole), string(event.Actor.Role)))
 	}
 
 	if fact.ByRole == "" || fact.ByRole == signals.RoleUnknown {
 		fact.ByRole = m.roleOf(fact.ByID, "")
+	}
+
+	if fact.ByID == "" && fact.ByRole == signals.RoleUnknown {
+		fact.ByRole = signals.RoleSystem
 	}
 
 	m.addClose(fact)
@@ -81,18 +115,33 @@ func (m *Machine) enterClose(event *signals.Event) {
 // addClose keeps the closes in order of time. A full list drops one that was
 // reopened, else the newest, which changes nothing.
 func (m *Machine) addClose(fact closeFact) {
-	at, _ := slices.BinarySearchFunc(m.Closes, fact, func(a, b closeFact) int { return a.At.Compare(b.At) })
+	at, _ := slices.BinarySearchFunc(m.Closes, fact, compareCloses)
 	m.Closes = slices.Insert(m.Closes, at, fact)
 
 	if len(m.Closes) <= maxCloses {
 		return
 	}
 
-	if m.reopened(&m.Closes[0]) {
-		m.Closes = slices.Delete(m.Closes, 0, 1)
-	} else {
+	if !m.reopened(&m.Closes[0]) {
 		m.Closes = m.Closes[:maxCloses]
+
+		return
 	}
+
+	// What a close settled stays settled without it.
+	gone := m.Closes[0]
+	m.Closes = slices.Delete(m.Closes, 0, 1)
+	m.ReplyFloor = latest(m.ReplyFloor, gone.At)
+
+	if gone.Thread != "" && !slices.Contains(m.PastThreads, gone.Thread) {
+		m.PastThreads = append(m.PastThreads, gone.Thread)
+		m.PastThreads = m.PastThreads[max(0, len(m.PastThreads)-maxThreads):]
+	}
+}
+
+func compareCloses(a, b closeFact) int {
+	return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Thread, b.Thread), cmp.Compare(a.ByRole, b.ByRole),
+		cmp.Compare(a.ByID, b.ByID), cmp.Compare(a.Reason, b.Reason), a.ClockAt.Compare(b.ClockAt))
 }
 
 // effectiveClose is the close that the conversation stands under: the first
@@ -113,22 +162,22 @@ func (m *Machine) effectiveClose() *closeFact {
 // message lifted a close. Within the thread that a platform closed nothing
 // does but a command: its events belong to the closed session.
 func (m *Machine) reopened(fact *closeFact) bool {
-	if m.ReopenedAt.After(fact.At) {
+	if m.ReopenedAt.After(fact.At) || m.WroteAt.After(fact.At) ||
+		m.visitorWrote(fact.At, func(thread string) bool { return thread == "" }) {
 		return true
 	}
 
 	thread := m.thread()
-	if fact.Thread != "" {
-		return thread.ID != "" && thread.ID != fact.Thread
-	}
-
-	if thread.FirstAt.After(fact.At) {
+	if fact.Thread != "" && m.superseded(fact.Thread) || thread.ID != fact.Thread && thread.FirstAt.After(fact.At) {
 		return true
 	}
 
-	return slices.ContainsFunc(m.Threads, func(t threadMark) bool {
-		return t.VisitorAt.After(fact.At) && !m.threadClosed(t.ID)
-	})
+	if fact.Thread != "" {
+		return false
+	}
+
+	return m.visitorWrote(fact.At, func(thread string) bool { return thread != "" && !m.threadClosed(thread) }) ||
+		slices.ContainsFunc(m.Threads, func(t threadMark) bool { return t.VisitorAt.After(fact.At) && !m.threadClosed(t.ID) })
 }
 
 // threadClosed reports whether the platform closed the thread.
@@ -158,7 +207,7 @@ func (m *Machine) deriveStatus(closing *closeFact) signals.Status {
 // put there and nobody took it since, or the last agent left while the visitor
 // was owed an answer.
 func (m *Machine) waits() bool {
-	if !m.QueuedAt.IsZero() && !m.lastClaim().After(m.QueuedAt) && m.lastClaim() != m.QueuedAt {
+	if !m.QueuedAt.IsZero() && m.lastClaim().Before(m.QueuedAt) {
 		return true
 	}
 
@@ -178,7 +227,7 @@ func (m *Machine) statusChanged(before signals.Status, now time.Time) {
 	case before == signals.StatusClosing && m.Status != signals.StatusClosed:
 		m.tellOwn(signals.Event{Type: signals.ConversationReopened}, now)
 	case m.Status == signals.StatusQueued:
-		m.tellOwn(signals.Event{Type: signals.ConversationQueued, Queue: &signals.Queue{Desk: m.Desk}}, now)
+		m.tellOwn(signals.Event{Type: signals.ConversationQueued, Queue: &signals.Queue{Desk: m.Desk.Text}}, now)
 	}
 }
 
@@ -187,12 +236,28 @@ func (m *Machine) statusChanged(before signals.Status, now time.Time) {
 // is heard.
 func (m *Machine) closeBySelf(byID string, byRole signals.Role, reason string, now time.Time) {
 	m.addClose(closeFact{
-		At: now, ClockAt: now, ByID: byID, ByRole: byRole, Reason: reason,
+		At: latest(now, m.newest()), ClockAt: now, ByID: byID, ByRole: byRole, Reason: reason,
 	})
 	m.tellOwn(signals.Event{
 		Type:    signals.ConversationClosed,
 		Closing: &signals.Closing{ByID: byID, ByRole: byRole, Reason: reason, PlatformReason: m.platformAction()},
 	}, now)
+}
+
+// newest is the newest thing that could lift a close: a platform's clock may go
+// before ours, and a decision holds against all that is known by now.
+func (m *Machine) newest() time.Time {
+	at := latest(m.ReopenedAt, m.WroteAt)
+
+	for i := range m.Threads {
+		at = latest(at, latest(m.Threads[i].FirstAt, m.Threads[i].VisitorAt))
+	}
+
+	for i := range m.Kept {
+		at = latest(at, m.Kept[i].At)
+	}
+
+	return at
 }
 
 // platformAction says that a platform which routes for itself has not been

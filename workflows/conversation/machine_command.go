@@ -45,7 +45,7 @@ func (m *Machine) judgeAssign(command signals.Command) error {
 	switch {
 	case command.AgentID == "":
 		return refuse("agent_id is missing")
-	case m.Close == nil && m.Agent == command.AgentID:
+	case m.Close == nil && m.Agent == personID(command.AgentID):
 		return nil
 	case m.Close != nil:
 		return refuse("the conversation is closed since %s", m.Close.At.UTC().Format(time.RFC3339))
@@ -83,12 +83,12 @@ func (m *Machine) Command(name string, command signals.Command, now time.Time) e
 		m.assign(signals.AgentAssigned, command, now)
 	case signals.CloseUpdate:
 		if m.Close == nil {
-			m.Snooze = nil
-			m.closeBySelf(command.By, signals.RoleSystem, signals.Cut(prefer(command.Reason, "command"), maxTagBytes), now)
+			m.closeBySelf(personID(command.By), signals.RoleSystem, clip(prefer(command.Reason, "command"), maxTagBytes), now)
 		}
 	case signals.ReopenUpdate:
 		if m.Close != nil {
-			m.ReopenedAt = latest(m.ReopenedAt, latest(now, m.Close.At.Add(time.Nanosecond)))
+			newest := m.Closes[len(m.Closes)-1].At
+			m.ReopenedAt = latest(m.ReopenedAt, latest(now, newest.Add(time.Nanosecond)))
 		}
 	case signals.SnoozeUpdate:
 		m.snoozeUntil(command, now)
@@ -105,12 +105,18 @@ func (m *Machine) Command(name string, command signals.Command, now time.Time) e
 }
 
 func (m *Machine) assign(t signals.Type, command signals.Command, now time.Time) {
-	if m.Agent == command.AgentID {
+	if m.Agent == personID(command.AgentID) {
 		return
 	}
 
 	m.escalatedAt(now)
-	m.claim(command.AgentID, command.AgentName, command.AgentNickname, latest(now, m.QueuedAt.Add(time.Nanosecond)))
+
+	at := latest(now, latest(m.QueuedAt, m.ClaimsFloor).Add(time.Nanosecond))
+	if who := m.member(command.AgentID); !who.LeftAt.Before(at) {
+		at = who.LeftAt.Add(time.Nanosecond)
+	}
+
+	m.claim(command.AgentID, command.AgentName, command.AgentNickname, at)
 	m.tellOwn(signals.Event{
 		Type: t, Actor: actorOf(command),
 		Assignment: &signals.Assignment{
@@ -126,9 +132,9 @@ func (m *Machine) snoozeUntil(command signals.Command, now time.Time) {
 			return
 		}
 
-		m.Snooze.Until, m.Snooze.By = command.Until, command.By
+		m.Snooze.Until, m.Snooze.By = command.Until, clip(command.By, maxNameBytes)
 	} else {
-		m.Snooze = &snoozed{At: now, Until: command.Until, By: command.By}
+		m.Snooze = &snoozed{At: now, Known: m.newest(), Until: command.Until, By: clip(command.By, maxNameBytes)}
 	}
 
 	m.tellOwn(signals.Event{

@@ -9,16 +9,26 @@ import (
 // maxIDs bounds the remembered event ids (design, section 5).
 const maxIDs = 512
 
+// An installation has one inbox, and another after a restored backup; more are
+// told by ids alone.
+const (
+	maxInboxes    = 32
+	maxInboxBytes = 64
+)
+
 // seen reports whether an event was taken in before, and remembers it. Events
 // of the inbox come in ascending seq per conversation; the others are told by
 // their id, a derived one only within the source's retry window.
 func (m *Machine) seen(event *signals.Event) bool {
 	if event.Seq > 0 && event.Inbox != "" {
-		if event.Seq <= m.Seqs[event.Inbox] {
+		highest, known := m.Seqs[event.Inbox]
+		if event.Seq <= highest {
 			return true
 		}
 
-		m.Seqs[event.Inbox] = event.Seq
+		if known || len(m.Seqs) < maxInboxes && len(event.Inbox) <= maxInboxBytes {
+			m.Seqs[event.Inbox] = event.Seq
+		}
 	}
 
 	if event.ID == "" {

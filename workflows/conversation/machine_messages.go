@@ -11,25 +11,27 @@ import (
 // are folded into a floor, never the first unanswered one.
 const maxKept = 100
 
-func (m *Machine) enterMessage(event *signals.Event) {
+// enterMessage takes a message and reports whether it is new: the same one may
+// come again under another event's id.
+func (m *Machine) enterMessage(event *signals.Event) bool {
 	message := event.Message
 	if message == nil {
-		return
+		return true
 	}
 
-	m.keep(event, message.ID, prefer(string(message.Kind), string(signals.KindText)), message.Visibility, message.Automatic)
+	return m.keep(event, message.ID, prefer(string(message.Kind), string(signals.KindText)), message.Automatic)
 }
 
 // enterForm takes a filled-in form: one that a visitor sent before the chat
 // counts as a message, an offline one closes the conversation as offline.
-func (m *Machine) enterForm(event *signals.Event, now time.Time) {
+func (m *Machine) enterForm(event *signals.Event) bool {
 	form := event.Form
 	if form == nil {
-		return
+		return true
 	}
 
-	m.Subject = prefer(m.Subject, signals.Cut(form.Subject, maxTagBytes))
-	m.Property = prefer(m.Property, signals.Cut(form.Property, maxTagBytes))
+	m.Subject.set(clip(form.Subject, maxTagBytes), event.At)
+	m.Property.set(clip(form.Property, maxTagBytes), event.At)
 
 	switch form.Kind {
 	case signals.FormPostchat:
@@ -38,35 +40,40 @@ func (m *Machine) enterForm(event *signals.Event, now time.Time) {
 			At: event.At, ClockAt: clockTime(event), Thread: event.Thread, ByRole: signals.RoleSystem, Reason: reasonOffline,
 		})
 	default:
-		m.keep(event, prefer(form.ID, event.ID), string(signals.KindForm), signals.VisibleToAll, false)
+		if !m.keep(event, prefer(form.ID, event.ID), string(signals.KindForm), false) {
+			return false
+		}
 	}
 
 	m.tell(event)
+
+	return true
 }
 
-func (m *Machine) keep(event *signals.Event, id, kind string, visibility signals.Visibility, automatic bool) {
+func (m *Machine) keep(event *signals.Event, id, kind string, automatic bool) bool {
 	entry := kept{
 		ID: signals.RememberedID(prefer(id, event.ID)), Kind: signals.MessageKind(kind), At: event.At, ClockAt: clockTime(event),
-		Thread: event.Thread, Private: visibility == signals.VisibleToAgents, Auto: automatic, Role: signals.RoleUnknown,
+		Thread: event.Thread, Private: private(event), Auto: automatic, Role: signals.RoleUnknown,
 	}
 
 	if event.Actor != nil {
-		entry.Author, entry.Claimed = signals.Cut(event.Actor.ID, maxIDBytes), event.Actor.Role
-		entry.Private = entry.Private || event.Actor.Visibility == signals.VisibleToAgents && visibility != signals.VisibleToAll
+		entry.Author, entry.Claimed = event.Actor.ID, event.Actor.Role
 	}
 
 	if at := m.keptAt(entry.ID); at >= 0 {
 		if !m.Kept[at].Deleted || m.Kept[at].Counted != "" {
-			return // the same message again, under another event id
+			return false
 		}
 
-		entry.Deleted = true // its deletion overtook it
+		entry.Deleted, entry.EditedAt = true, m.Kept[at].EditedAt // its deletion overtook it
 		m.Kept = slices.Delete(m.Kept, at, at+1)
 	}
 
 	at, _ := slices.BinarySearchFunc(m.Kept, entry, compareKept)
 	m.Kept = slices.Insert(m.Kept, at, entry)
 	m.resolve(&m.Kept[at])
+
+	return true
 }
 
 func compareKept(a, b kept) int { //nolint:gocritic // the signature is the slices package's
@@ -88,19 +95,79 @@ func (m *Machine) keptAt(id string) int {
 	return slices.IndexFunc(m.Kept, func(k kept) bool { return k.ID != "" && k.ID == id })
 }
 
-// editMessage changes the text, and nothing else.
+// maxEdits bounds the edits that wait for their message.
+const maxEdits = 16
+
+// editMessage changes the text, and nothing else. An edit that overtook its
+// message waits for it; one that a newer edit overtook is dropped.
 func (m *Machine) editMessage(event *signals.Event) {
 	if event.Message == nil || event.Message.ID == "" {
 		return
 	}
 
-	id := signals.RememberedID(event.Message.ID)
-	m.rewrite(id, event.Message.Text)
+	waiting := edit{ID: signals.RememberedID(event.Message.ID), At: event.At, Text: signals.Cut(event.Message.Text, maxLineBytes)}
 
-	if m.Episode != nil && m.Episode.MessageID == id {
-		m.Episode.Text = signals.Cut(event.Message.Text, maxEpisodeText)
+	if at := m.keptAt(waiting.ID); at >= 0 && m.Kept[at].Counted != "" {
+		m.edited(at, waiting)
+
+		return
+	}
+
+	m.Edits = append(m.Edits, waiting)
+	if len(m.Edits) > maxEdits {
+		m.Edits = slices.Delete(m.Edits, 0, 1)
 	}
 }
+
+func (m *Machine) edited(at int, change edit) {
+	entry := &m.Kept[at]
+	if entry.Deleted || change.At.Before(entry.EditedAt) {
+		return
+	}
+
+	entry.EditedAt = change.At
+	m.rewrite(change.ID, change.Text)
+
+	if m.Episode != nil && m.Episode.MessageID == change.ID {
+		m.Episode.Text = signals.Cut(change.Text, maxEpisodeText)
+	}
+}
+
+// arrived enters what overtook a message, once it stands in the timeline.
+func (m *Machine) arrived(event *signals.Event) {
+	id := messageID(event)
+
+	at := m.keptAt(id)
+	if at < 0 {
+		return
+	}
+
+	if m.Kept[at].Deleted {
+		m.rewrite(id, deletedText)
+	}
+
+	for _, change := range m.Edits {
+		if change.ID == id {
+			m.edited(at, change)
+		}
+	}
+
+	m.Edits = slices.DeleteFunc(m.Edits, func(e edit) bool { return e.ID == id })
+}
+
+// messageID is the form in which a message's or a form's id is kept.
+func messageID(event *signals.Event) string {
+	switch {
+	case event.Message != nil && event.Type == signals.MessageReceived:
+		return signals.RememberedID(prefer(event.Message.ID, event.ID))
+	case event.Form != nil && event.Type == signals.FormSubmitted:
+		return signals.RememberedID(prefer(event.Form.ID, event.ID))
+	default:
+		return ""
+	}
+}
+
+const deletedText = "(deleted)"
 
 func (m *Machine) deleteMessage(event *signals.Event) {
 	if event.Message == nil || event.Message.ID == "" {
@@ -108,7 +175,7 @@ func (m *Machine) deleteMessage(event *signals.Event) {
 	}
 
 	id := signals.RememberedID(event.Message.ID)
-	m.rewrite(id, "(deleted)")
+	m.rewrite(id, deletedText)
 
 	if at := m.keptAt(id); at >= 0 {
 		m.Kept[at].Deleted = true
@@ -129,9 +196,9 @@ func (m *Machine) resolveRoles() {
 			m.Roster[i].Role = m.roleOf(m.Roster[i].ID, "")
 		}
 
-		who := &m.Roster[i]
-		if who.Role == signals.RoleAgent && who.Visibility != signals.VisibleToAgents && !who.JoinedAt.IsZero() {
-			who.ClaimedAt = latest(who.ClaimedAt, who.JoinedAt)
+		// Who spoke before a transfer to a group has to speak anew.
+		if !m.Roster[i].SpokeAt.After(m.ClaimsFloor) {
+			m.Roster[i].SpokeAt = time.Time{}
 		}
 	}
 
@@ -148,15 +215,13 @@ func (m *Machine) resolve(entry *kept) {
 	entry.Role = m.roleOf(entry.Author, entry.Claimed)
 	m.count(entry)
 
-	if entry.Private || entry.Deleted || entry.Kind == signals.KindSystem || entry.Kind == signals.KindCustom {
+	if entry.Private || entry.Kind == signals.KindSystem || entry.Kind == signals.KindCustom {
 		return
 	}
 
 	switch entry.Role { //nolint:exhaustive // the others move nothing
 	case signals.RoleVisitor:
 		m.VisitorAt = latest(m.VisitorAt, entry.At)
-
-		m.wrote(entry)
 	case signals.RoleAgent:
 		if entry.Auto {
 			return
@@ -166,9 +231,13 @@ func (m *Machine) resolve(entry *kept) {
 
 		if entry.Author != "" {
 			who := m.member(entry.Author)
-			who.Role = signals.RoleAgent
+			if who.Role == signals.RoleUnknown {
+				who.Role = signals.RoleAgent
+			}
 
-			if who.SpokeAt.IsZero() || entry.At.Before(who.SpokeAt) {
+			who.LastAt = latest(who.LastAt, entry.At)
+
+			if entry.At.After(m.ClaimsFloor) && (who.SpokeAt.IsZero() || entry.At.Before(who.SpokeAt)) {
 				who.SpokeAt = entry.At
 			}
 		}
@@ -177,20 +246,12 @@ func (m *Machine) resolve(entry *kept) {
 	}
 }
 
-// wrote keeps the visitor's newest message of each thread, by which a close may
-// be lifted.
-func (m *Machine) wrote(entry *kept) {
-	if entry.Thread == "" {
-		m.ReopenedAt = latest(m.ReopenedAt, entry.At)
-
-		return
-	}
-
-	for i := range m.Threads {
-		if m.Threads[i].ID == entry.Thread {
-			m.Threads[i].VisitorAt = latest(m.Threads[i].VisitorAt, entry.At)
-		}
-	}
+// visitorWrote reports whether the visitor wrote later than at, in a thread
+// that fits.
+func (m *Machine) visitorWrote(at time.Time, fits func(thread string) bool) bool {
+	return slices.ContainsFunc(m.Kept, func(k kept) bool {
+		return k.Role == signals.RoleVisitor && !k.Private && k.At.After(at) && fits(k.Thread)
+	})
 }
 
 // spoke restarts the idle clock at the newest public word of our side.

@@ -25,11 +25,8 @@ func (m *Machine) enterActor(event *signals.Event) {
 		return
 	}
 
-	if actor.Role == signals.RoleVisitor && !event.At.Before(m.Visitor.At) {
-		m.Visitor.ID = prefer(actor.ID, m.Visitor.ID)
-		m.Visitor.Name = prefer(signals.Cut(actor.Name, maxNameBytes), m.Visitor.Name)
-		m.Visitor.Nickname = prefer(signals.Cut(actor.Nickname, maxNameBytes), m.Visitor.Nickname)
-		m.Visitor.At = event.At
+	if actor.Role == signals.RoleVisitor {
+		m.Visitor.learn(actor.ID, actor.Name, actor.Nickname, "", event.At)
 	}
 
 	if actor.ID == "" {
@@ -37,27 +34,46 @@ func (m *Machine) enterActor(event *signals.Event) {
 	}
 
 	who := m.member(actor.ID)
-	who.learn(actor.Role, actor.Name, actor.Nickname, actor.Visibility)
+	who.learn(actor.Role, actor.Name, actor.Nickname, actor.Visibility, event.At)
+}
+
+// learn enters what an event says about the visitor; the newest word wins.
+func (v *visitor) learn(id, name, nickname, externalID string, at time.Time) {
+	v.ID.set(personID(id), at)
+	v.Name.set(clip(name, maxNameBytes), at)
+	v.Nickname.set(clip(nickname, maxNameBytes), at)
+	v.ExternalID.set(clip(externalID, maxIDBytes), at)
 }
 
 // learn keeps what is known; only a proven role replaces another.
-func (w *member) learn(role signals.Role, name, nickname string, visibility signals.Visibility) {
-	if role != "" && role != signals.RoleUnknown {
-		w.Role = role
+func (w *member) learn(role signals.Role, name, nickname string, visibility signals.Visibility, at time.Time) {
+	if role != signals.RoleUnknown {
+		w.Proven.set(string(role), at)
 	}
 
-	w.Name = prefer(signals.Cut(name, maxNameBytes), w.Name)
-	w.Nickname = prefer(signals.Cut(nickname, maxNameBytes), w.Nickname)
+	w.Role = signals.Role(prefer(w.Proven.Text, string(w.Role)))
+	w.Name.set(clip(name, maxNameBytes), at)
+	w.Nickname.set(clip(nickname, maxNameBytes), at)
+	w.Visibility.set(string(visibility), at)
+}
 
-	if visibility != "" {
-		w.Visibility = visibility
+// hidden reports whether only agents see w: a supervisor.
+func (w *member) hidden() bool { return w.Visibility.Text == string(signals.VisibleToAgents) }
+
+// claimed is the newest time at which w took the conversation: assigned,
+// accepted, or joined where the visitor sees them.
+func (w *member) claimed() time.Time {
+	if w.Role != signals.RoleAgent || w.hidden() {
+		return time.Time{}
 	}
+
+	return latest(w.ClaimedAt, w.JoinedAt)
 }
 
 // member finds or makes the roster's entry of id. When the roster is full the
 // one who was seen least goes.
 func (m *Machine) member(id string) *member {
-	id = signals.Cut(id, maxIDBytes)
+	id = personID(id)
 
 	for i := range m.Roster {
 		if m.Roster[i].ID == id {
@@ -66,10 +82,14 @@ func (m *Machine) member(id string) *member {
 	}
 
 	if len(m.Roster) >= maxMembers {
-		oldest := 0
+		oldest := -1
 
 		for i := range m.Roster {
-			if m.Roster[i].newest().Before(m.Roster[oldest].newest()) && m.Roster[i].ID != m.Agent {
+			if m.Roster[i].ID == m.Agent {
+				continue
+			}
+
+			if oldest < 0 || m.Roster[i].newest().Before(m.Roster[oldest].newest()) {
 				oldest = i
 			}
 		}
@@ -83,13 +103,13 @@ func (m *Machine) member(id string) *member {
 }
 
 func (w *member) newest() time.Time {
-	return latest(latest(w.JoinedAt, w.LeftAt), latest(w.ClaimedAt, w.SpokeAt))
+	return latest(latest(w.JoinedAt, w.LeftAt), latest(w.ClaimedAt, w.LastAt))
 }
 
 // present reports whether w is in the conversation: joined, assigned or
 // speaking later than they left.
 func (w *member) present() bool {
-	return !w.newest().IsZero() && latest(latest(w.JoinedAt, w.ClaimedAt), w.SpokeAt).After(w.LeftAt)
+	return !w.newest().IsZero() && latest(latest(w.JoinedAt, w.ClaimedAt), w.LastAt).After(w.LeftAt)
 }
 
 // enterPresence takes a join or a leave.
@@ -108,16 +128,12 @@ func (m *Machine) enterParticipant(participant *signals.Participant, at time.Tim
 	}
 
 	who := m.member(participant.ID)
-	who.learn(participant.Role, participant.Name, participant.Nickname, participant.Visibility)
+	who.learn(participant.Role, participant.Name, participant.Nickname, participant.Visibility, at)
 
 	switch {
 	case present == nil: // named, and nothing said about being there
 	case *present:
 		who.JoinedAt = latest(who.JoinedAt, at)
-
-		if m.roleOf(who.ID, participant.Role) == signals.RoleAgent && who.Visibility != signals.VisibleToAgents {
-			who.ClaimedAt = latest(who.ClaimedAt, at)
-		}
 	default:
 		who.LeftAt = latest(who.LeftAt, at)
 	}
@@ -128,19 +144,8 @@ func (m *Machine) enterParticipant(participant *signals.Participant, at time.Tim
 }
 
 func (m *Machine) enterVisitor(participant *signals.Participant, at time.Time) {
-	if at.Before(m.Visitor.At) {
-		return
-	}
-
-	m.Visitor.ID = prefer(participant.ID, m.Visitor.ID)
-	m.Visitor.Name = prefer(signals.Cut(participant.Name, maxNameBytes), m.Visitor.Name)
-	m.Visitor.Nickname = prefer(signals.Cut(participant.Nickname, maxNameBytes), m.Visitor.Nickname)
-	m.Visitor.ExternalID = prefer(signals.Cut(participant.ExternalID, maxNameBytes), m.Visitor.ExternalID)
-	m.Visitor.At = at
-
-	if participant.Customer != nil {
-		m.enterCustomer(participant.Customer, at)
-	}
+	m.Visitor.learn(participant.ID, participant.Name, participant.Nickname, participant.ExternalID, at)
+	m.enterCustomer(participant.Customer, at)
 }
 
 // enterAway takes somebody's going away and coming back, the newest word of
@@ -179,7 +184,7 @@ func (m *Machine) claim(id, name, nickname string, at time.Time) {
 	}
 
 	who := m.member(id)
-	who.learn(signals.RoleAgent, name, nickname, "")
+	who.learn(signals.RoleAgent, name, nickname, "", at)
 	who.ClaimedAt = latest(who.ClaimedAt, at)
 }
 
@@ -203,20 +208,20 @@ func (m *Machine) assignee() string {
 }
 
 func (w *member) holds(floor time.Time) bool {
-	return w.Role == signals.RoleAgent && w.present() && (w.ClaimedAt.After(floor) || w.SpokeAt.After(floor))
+	return w.Role == signals.RoleAgent && !w.hidden() && w.present() && (w.claimed().After(floor) || w.SpokeAt.After(floor))
 }
 
 // before orders two who hold: a claim goes before mere speaking, a newer claim
 // before an older one, who spoke first before who spoke later; then the id, so
 // that equal times have one answer.
 func (w *member) before(other *member, floor time.Time) bool {
-	claims, others := w.ClaimedAt.After(floor), other.ClaimedAt.After(floor)
+	claims, others := w.claimed().After(floor), other.claimed().After(floor)
 	if claims != others {
 		return claims
 	}
 
-	if claims && !w.ClaimedAt.Equal(other.ClaimedAt) {
-		return w.ClaimedAt.After(other.ClaimedAt)
+	if claims && !w.claimed().Equal(other.claimed()) {
+		return w.claimed().After(other.claimed())
 	}
 
 	if !claims && !w.SpokeAt.Equal(other.SpokeAt) {
@@ -233,7 +238,7 @@ func (m *Machine) lastHeld() (time.Time, bool) {
 
 	for i := range m.Roster {
 		who := &m.Roster[i]
-		if who.Role == signals.RoleAgent && latest(who.ClaimedAt, who.SpokeAt).After(m.ClaimsFloor) {
+		if who.Role == signals.RoleAgent && !who.hidden() && latest(who.claimed(), who.SpokeAt).After(m.ClaimsFloor) {
 			left = latest(left, who.LeftAt)
 		}
 	}
@@ -246,8 +251,8 @@ func (m *Machine) lastClaim() time.Time {
 	var at time.Time
 
 	for i := range m.Roster {
-		if m.Roster[i].Role == signals.RoleAgent {
-			at = latest(at, latest(m.Roster[i].ClaimedAt, m.Roster[i].SpokeAt))
+		if who := &m.Roster[i]; who.Role == signals.RoleAgent && !who.hidden() {
+			at = latest(at, latest(who.claimed(), who.SpokeAt))
 		}
 	}
 
@@ -265,7 +270,7 @@ func (m *Machine) roleOf(id string, claimed signals.Role) signals.Role {
 		return signals.RoleUnknown
 	}
 
-	short := signals.Cut(id, maxIDBytes)
+	short := personID(id)
 
 	for i := range m.Roster {
 		if m.Roster[i].ID == short && m.Roster[i].Role != signals.RoleUnknown {
@@ -288,7 +293,7 @@ func (m *Machine) roleOf(id string, claimed signals.Role) signals.Role {
 func (m *Machine) nameOf(id string) string {
 	for i := range m.Roster {
 		if m.Roster[i].ID == id {
-			return prefer(m.Roster[i].Nickname, m.Roster[i].Name)
+			return prefer(m.Roster[i].Nickname.Text, m.Roster[i].Name.Text)
 		}
 	}
 

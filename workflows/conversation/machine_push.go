@@ -52,8 +52,8 @@ func (m *Machine) push(due, now time.Time) {
 		Type: signals.UnrepliedPushed,
 		Unreplied: &signals.Unreplied{
 			Episode: running.Number, PushTimes: running.Pushes, Max: rule.Max, Seconds: int64(now.Sub(running.Since) / time.Second),
-			Since: running.Since, MessageID: running.MessageID, Text: running.Text, Subject: m.Subject,
-			Property: prefer(m.Property, m.Under.Title), AgentNickname: m.nameOf(m.Agent),
+			Since: running.Since, MessageID: running.MessageID, Text: running.Text, Subject: m.Subject.Text,
+			Property: prefer(m.Property.Text, m.Under.Title), AgentNickname: m.nameOf(m.Agent),
 			Status: signals.UnrepliedOpen, ReportedBy: "parley",
 		},
 	}
@@ -112,8 +112,8 @@ func (m *Machine) complete(event *signals.Event, now time.Time) {
 
 func (m *Machine) about() *signals.About {
 	return &signals.About{
-		Subject: m.Subject, Property: prefer(m.Property, m.Under.Title), VisitorName: m.Visitor.Name,
-		VisitorNickname: m.Visitor.Nickname, CustomerID: m.Visitor.ExternalID,
+		Subject: m.Subject.Text, Property: prefer(m.Property.Text, m.Under.Title), VisitorName: m.Visitor.Name.Text,
+		VisitorNickname: m.Visitor.Nickname.Text, CustomerID: m.Visitor.ExternalID.Text,
 		AgentID: m.Agent, AgentNickname: m.nameOf(m.Agent),
 	}
 }

@@ -23,12 +23,12 @@ const (
 
 // relay follows the unreplied clock of a platform that runs it itself.
 type relay struct {
-	Since    time.Time     `json:"since"`
-	Pushes   int           `json:"pushes"`
-	LastAt   time.Time     `json:"last_at"`
-	Spacing  time.Duration `json:"spacing,omitempty"`
-	Number   int           `json:"number"`
-	Repeated []relaySeen   `json:"repeated,omitempty"`
+	Since   time.Time     `json:"since"`
+	Pushes  int           `json:"pushes"`
+	LastAt  time.Time     `json:"last_at"`
+	ClockAt time.Time     `json:"clock_at"`
+	Spacing time.Duration `json:"spacing,omitempty"`
+	Number  int           `json:"number"`
 }
 
 // relaySeen is one report that made a push.
@@ -47,26 +47,47 @@ func (m *Machine) enterReport(event *signals.Event, now time.Time) {
 		return
 	}
 
-	m.Subject = prefer(signals.Cut(report.Subject, maxTagBytes), m.Subject)
-	m.Property = prefer(signals.Cut(report.Property, maxTagBytes), m.Property)
+	m.Subject.set(clip(report.Subject, maxTagBytes), event.At)
+	m.Property.set(clip(report.Property, maxTagBytes), event.At)
 
-	switch report.Status {
-	case signals.UnrepliedReplied:
-		m.clearRelay()
+	if report.Status == signals.UnrepliedReplied {
+		m.AnsweredAt = latest(m.AnsweredAt, event.At)
+		m.spoke(event.At)
 
 		return
-	case signals.UnrepliedQueued:
+	}
+
+	if report.Status == signals.UnrepliedQueued {
 		m.QueuedAt = latest(m.QueuedAt, event.At)
 	}
 
-	m.VisitorAt = latest(m.VisitorAt, event.At)
+	m.ReportedAt = latest(m.ReportedAt, event.At)
+
+	// The report stands for the visitor's message, which nobody else tells.
+	m.VisitorAt = latest(m.VisitorAt, report.Since)
+
+	if event.Thread == "" {
+		m.WroteAt = latest(m.WroteAt, report.Since)
+	} else {
+		m.markThread(event.Thread, report.Since)
+	}
+
 	m.relayPush(event, now)
 }
 
 func (m *Machine) relayPush(event *signals.Event, now time.Time) {
-	report, mark := event.Unreplied, relaySeen{Since: event.Unreplied.Since, Pushes: event.Unreplied.PushTimes}
-	if m.Relay != nil && slices.Contains(m.Relay.Repeated, mark) {
+	report := event.Unreplied
+
+	seen := slices.ContainsFunc(m.Reported, func(s relaySeen) bool {
+		return s.Pushes == report.PushTimes && s.Since.Equal(report.Since)
+	})
+	if seen || !event.At.After(m.relayOver()) || m.settledByClose(report.Since, event.Thread) {
 		return
+	}
+
+	m.Reported = append(m.Reported, relaySeen{Since: report.Since, Pushes: report.PushTimes})
+	if len(m.Reported) > maxRelaySeen {
+		m.Reported = slices.Delete(m.Reported, 0, 1)
 	}
 
 	if m.Relay == nil {
@@ -81,22 +102,23 @@ func (m *Machine) relayPush(event *signals.Event, now time.Time) {
 
 	running.Since = minTime(running.Since, report.Since)
 	running.LastAt = latest(running.LastAt, event.At)
+	running.ClockAt = latest(running.ClockAt, clockTime(event))
 	running.Pushes = max(running.Pushes, report.PushTimes)
-	running.Repeated = append(running.Repeated, mark)
-
-	if len(running.Repeated) > maxRelaySeen {
-		running.Repeated = slices.Delete(running.Repeated, 0, 1)
-	}
 
 	pushed := *report
 	pushed.Episode, pushed.ReportedBy = running.Number, reportedByPlatform
+	pushed.Text = signals.Cut(pushed.Text, signals.MaxTextBytes)
 	m.announce(signals.Event{Type: signals.UnrepliedPushed, Unreplied: &pushed},
 		m.Under.Policy.PushChannels(report.PushTimes), pushGroup(running.Number), time.Time{}, now)
 }
 
+// relayOver is the newest time at which the platform or a reply said that
+// nothing is owed.
+func (m *Machine) relayOver() time.Time { return latest(m.AnsweredAt, m.lastReply()) }
+
 // settleRelay ends the relayed stretch at a close or an agent's reply.
 func (m *Machine) settleRelay(closing *closeFact) {
-	if m.Relay != nil && (closing != nil || !m.lastReply().Before(m.Relay.LastAt)) {
+	if m.Relay != nil && (closing != nil || !m.relayOver().Before(m.Relay.LastAt)) {
 		m.clearRelay()
 	}
 }
@@ -106,11 +128,13 @@ func (m *Machine) relayDue() (time.Time, bool) {
 		return time.Time{}, false
 	}
 
-	return m.Relay.LastAt.Add(max(relaySpacings*m.Relay.Spacing, relaySilence)), true
+	return m.Relay.ClockAt.Add(max(relaySpacings*m.Relay.Spacing, relaySilence)), true
 }
 
 func (m *Machine) stopRelay(now time.Time) {
+	m.AnsweredAt = latest(m.AnsweredAt, m.Relay.LastAt)
 	m.clearRelay()
+	m.spoke(latest(now, m.VisitorAt.Add(time.Nanosecond))) // the idle clock counts from here
 	m.addLine(line{At: now, Type: signals.SystemNoted, Text: relayStoppedComment, Role: signals.RoleSystem})
 }
 

@@ -88,6 +88,10 @@ func (m *Machine) owed(entry *kept) bool {
 // settledByClose reports whether a close ended what a message was owed: one at
 // or after it, or one of its own thread that was not reopened.
 func (m *Machine) settledByClose(at time.Time, thread string) bool {
+	if m.superseded(thread) {
+		return true
+	}
+
 	return slices.ContainsFunc(m.Closes, func(c closeFact) bool {
 		if c.Thread != "" && thread != "" && c.Thread != thread {
 			return false
@@ -111,6 +115,12 @@ func (m *Machine) unansweredWhen(at time.Time) bool {
 	return slices.ContainsFunc(m.Kept, func(k kept) bool {
 		return m.owed(&k) && k.At.After(last) && !k.At.After(at)
 	})
+}
+
+// owedAtClose reports whether the conversation was closed while the visitor was
+// owed an answer, by the kept messages or by the platform's reports.
+func (m *Machine) owedAtClose() bool {
+	return m.relayed() && m.ReportedAt.After(m.relayOver()) || m.unansweredWhen(m.Close.At)
 }
 
 // settleEpisode opens, keeps or ends the episode by what is unanswered now.
@@ -167,8 +177,14 @@ func (m *Machine) endEpisode() {
 	m.Episode = nil
 }
 
-// enterTyping pauses the unreplied clock while an agent writes, for a while and
-// at most so long in one episode.
+// typingMark is one word of an agent's typing.
+type typingMark struct {
+	at time.Time
+	on bool
+}
+
+// enterTyping keeps what an agent's typing says until the batch is through: the
+// message that the agent answers may stand behind it.
 func (m *Machine) enterTyping(event *signals.Event) {
 	if event.Typing == nil || event.Actor == nil || event.Typing.Visibility == signals.VisibleToAgents {
 		return
@@ -180,21 +196,38 @@ func (m *Machine) enterTyping(event *signals.Event) {
 
 	if event.Actor.ID != "" {
 		who := m.member(event.Actor.ID)
-		if event.At.Before(who.TypedAt) {
+		if event.At.Before(who.TypedAt) || who.hidden() {
 			return
 		}
 
 		who.TypedAt = event.At
 	}
 
-	at := clockTime(event)
+	m.typed = append(m.typed, typingMark{at: clockTime(event), on: event.Typing.On})
+}
 
-	switch {
-	case m.Episode == nil || at.Before(m.Episode.ClockAt):
-	case event.Typing.On:
-		m.Episode.pause(at, time.Duration(m.Under.Policy.Unreplied.TypingPause), time.Duration(m.Under.Policy.Unreplied.TypingPauseMax))
-	default:
-		m.Episode.unpause(at)
+// settleTyping pauses the unreplied clock while an agent writes, for a while
+// and at most so long in one episode.
+func (m *Machine) settleTyping() {
+	marks := m.typed
+	m.typed = nil
+
+	if m.Episode == nil {
+		return
+	}
+
+	slices.SortStableFunc(marks, func(a, b typingMark) int { return a.at.Compare(b.at) })
+
+	rule := m.Under.Policy.Unreplied
+
+	for _, mark := range marks {
+		switch {
+		case mark.at.Before(m.Episode.ClockAt) || mark.at.Before(m.Episode.PushedAt):
+		case mark.on:
+			m.Episode.pause(mark.at, rule.TypingPause.Std(), rule.TypingPauseMax.Std())
+		default:
+			m.Episode.unpause(mark.at)
+		}
 	}
 }
 

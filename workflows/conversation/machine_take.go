@@ -1,7 +1,7 @@
 package conversation
 
 import (
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/parleyhq/parley/signals"
@@ -14,6 +14,8 @@ import (
 func (m *Machine) take(event *signals.Event, now time.Time) {
 	m.enterActor(event)
 	m.enterThread(event)
+
+	fresh := true
 
 	switch event.Type { //nolint:exhaustive // the rest is for the timeline only
 	case signals.ConversationOpened:
@@ -28,14 +30,14 @@ func (m *Machine) take(event *signals.Event, now time.Time) {
 		m.enterEscalation(event)
 	case signals.AgentAssigned, signals.AgentAccepted:
 		m.enterAssignment(event)
-	case signals.QueueMoved:
+	case signals.QueueMoved, signals.AssignmentRequested:
 		m.QueuedAt = latest(m.QueuedAt, event.At)
 	case signals.ParticipantJoined, signals.ParticipantLeft:
 		m.enterPresence(event)
 	case signals.PresenceChanged:
 		m.enterAway(event)
 	case signals.MessageReceived:
-		m.enterMessage(event)
+		fresh = m.enterMessage(event)
 	case signals.MessageUpdated:
 		m.editMessage(event)
 	case signals.MessageDeleted:
@@ -43,7 +45,7 @@ func (m *Machine) take(event *signals.Event, now time.Time) {
 	case signals.TypingChanged:
 		m.enterTyping(event)
 	case signals.FormSubmitted:
-		m.enterForm(event, now)
+		fresh = m.enterForm(event)
 	case signals.AgentsUnavailable:
 		m.tell(event)
 	case signals.UnrepliedReported:
@@ -60,8 +62,9 @@ func (m *Machine) take(event *signals.Event, now time.Time) {
 
 	m.touch(event)
 
-	if loud(event.Type) {
+	if fresh && loud(event.Type) {
 		m.note(event, "")
+		m.arrived(event)
 	}
 }
 
@@ -99,9 +102,9 @@ func (m *Machine) enterDetails(event *signals.Event) {
 		return
 	}
 
-	m.Subject = prefer(details.Subject, m.Subject)
-	m.Property = prefer(details.Property, m.Property)
-	m.Lang = prefer(details.Lang, m.Lang)
+	m.Subject.set(clip(details.Subject, maxTagBytes), event.At)
+	m.Property.set(clip(details.Property, maxTagBytes), event.At)
+	m.Lang.set(clip(details.Lang, maxNameBytes), event.At)
 
 	for i := range details.Participants {
 		m.enterParticipant(&details.Participants[i], event.At, details.Participants[i].Present)
@@ -136,9 +139,7 @@ func (m *Machine) enterTransfer(event *signals.Event) {
 	m.QueuedAt = latest(m.QueuedAt, event.At)
 
 	for _, group := range transfer.GroupIDs {
-		if desk := m.Under.Groups[group]; desk != "" {
-			m.Desk = desk
-		}
+		m.Desk.set(m.Under.Groups[group], event.At)
 	}
 }
 
@@ -162,6 +163,8 @@ func (m *Machine) enterEscalation(event *signals.Event) {
 
 	if event.Thread == "" {
 		m.ReopenedAt = latest(m.ReopenedAt, event.At)
+	} else {
+		m.markThread(event.Thread, event.At)
 	}
 
 	if event.Escalation != nil && event.Escalation.AgentID != "" {
@@ -176,7 +179,7 @@ func (m *Machine) enterAssignment(event *signals.Event) {
 
 	if event.Assignment != nil {
 		id, name, nickname = event.Assignment.AgentID, event.Assignment.AgentName, event.Assignment.AgentNickname
-		m.Desk = prefer(event.Assignment.Desk, m.Desk)
+		m.Desk.set(clip(event.Assignment.Desk, maxNameBytes), event.At)
 	}
 
 	if id == "" && event.Invitation != nil {
@@ -208,43 +211,47 @@ func (m *Machine) enterTag(event *signals.Event) {
 const maxTags = 100
 
 func (m *Machine) setTag(name string, on bool, at time.Time) {
+	name = clip(name, maxTagBytes)
+
 	for i := range m.Tags {
 		if m.Tags[i].Name != name {
 			continue
 		}
 
-		if !at.Before(m.Tags[i].At) {
+		// Of two words at the same time, the tag stays on.
+		if at.After(m.Tags[i].At) || at.Equal(m.Tags[i].At) && on {
 			m.Tags[i].On, m.Tags[i].At = on, at
 		}
 
 		return
 	}
 
-	if name != "" && len(m.Tags) < maxTags {
-		m.Tags = append(m.Tags, tagMark{Name: signals.Cut(name, maxTagBytes), On: on, At: at})
+	if name == "" {
+		return
+	}
+
+	if len(m.Tags) >= maxTags {
+		// A tag that is off makes room: it is only kept for what comes late.
+		m.Tags = slices.DeleteFunc(m.Tags, func(mark tagMark) bool { return !mark.On })
+	}
+
+	if len(m.Tags) < maxTags {
+		m.Tags = append(m.Tags, tagMark{Name: name, On: on, At: at})
 	}
 }
 
 const maxTagBytes = 255
 
 func (m *Machine) enterCustomer(customer *signals.Customer, at time.Time) {
-	if customer == nil || at.Before(m.Visitor.At) {
-		return
-	}
-
-	m.Visitor = visitor{
-		ID:         prefer(customer.ID, m.Visitor.ID),
-		Name:       prefer(signals.Cut(customer.Name, maxNameBytes), m.Visitor.Name),
-		Nickname:   prefer(signals.Cut(customer.Nickname, maxNameBytes), m.Visitor.Nickname),
-		ExternalID: prefer(signals.Cut(customer.ExternalID, maxNameBytes), m.Visitor.ExternalID),
-		At:         at,
+	if customer != nil {
+		m.Visitor.learn(customer.ID, customer.Name, customer.Nickname, customer.ExternalID, at)
 	}
 }
 
 // enterNote remembers that the platform made a ticket of its own.
 func (m *Machine) enterNote(event *signals.Event) {
 	if event.Note != nil && event.Note.TicketID != "" {
-		m.PlatformNote = event.Note.TicketID
+		m.PlatformNote.set(clip(event.Note.TicketID, maxTagBytes), event.At)
 	}
 }
 
@@ -254,21 +261,7 @@ func (m *Machine) enterTicket(event *signals.Event) {
 	}
 
 	ref := *event.Ticket
+	ref.ID, ref.ExternalID = clip(ref.ID, maxTagBytes), clip(ref.ExternalID, maxTagBytes)
+	ref.URL, ref.Reason = clip(ref.URL, maxLineBytes), clip(ref.Reason, maxLineBytes)
 	m.Ticket = &ref
-}
-
-func latest(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-
-	return a
-}
-
-func prefer(first, second string) string {
-	if strings.TrimSpace(first) != "" {
-		return first
-	}
-
-	return second
 }

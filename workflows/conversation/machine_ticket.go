@@ -1,6 +1,7 @@
 package conversation
 
 import (
+	"slices"
 	"time"
 
 	"github.com/parleyhq/parley/signals"
@@ -32,9 +33,7 @@ func (m *Machine) decide(now time.Time) {
 		ref.Status = signals.TicketStatusPending
 	}
 
-	if m.PlatformNote != "" {
-		ref.ExternalID = m.PlatformNote
-	}
+	ref.ExternalID = m.PlatformNote.Text
 
 	m.Ticket = ref
 
@@ -58,11 +57,11 @@ func (m *Machine) skipTicket() string {
 		return "empty"
 	case rule.Ticket == policy.TicketNever:
 		return "policy: never"
-	case rule.Ticket == policy.TicketUnreplied && !m.unansweredWhen(m.Close.At):
+	case rule.Ticket == policy.TicketUnreplied && !m.owedAtClose():
 		return "policy: answered"
 	case rule.Ticket == policy.TicketOffline && m.Close.Reason != reasonOffline:
 		return "policy: not offline"
-	case rule.Ticket == policy.TicketUnlessPlatform && m.PlatformNote != "":
+	case rule.Ticket == policy.TicketUnlessPlatform && m.PlatformNote.Text != "":
 		return "policy: the platform made one"
 	default:
 		return ""
@@ -78,7 +77,7 @@ func (m *Machine) makeTicket() *signals.Ticket {
 
 	ticket := &signals.Ticket{
 		TicketRef: *m.Ticket, Source: m.Key.Source, Conversation: m.Key.Conversation, WorkflowID: m.WorkflowID,
-		Subject: prefer(m.Subject, m.defaultSubject()), Unreplied: m.unansweredWhen(m.Close.At), Messages: m.Counts,
+		Subject: prefer(m.Subject.Text, m.defaultSubject()), Unreplied: m.owedAtClose(), Messages: m.Counts,
 		OpenedAt: m.OpenedAt, ClosedAt: m.Close.At, Transcript: []signals.TranscriptLine{},
 	}
 
@@ -106,7 +105,7 @@ func (m *Machine) roleNow(entry *line) signals.Role {
 }
 
 func (m *Machine) defaultSubject() string {
-	if name := prefer(m.Visitor.Name, m.Visitor.Nickname); name != "" {
+	if name := prefer(m.Visitor.Name.Text, m.Visitor.Nickname.Text); name != "" {
 		return "Conversation with " + name
 	}
 
@@ -121,18 +120,18 @@ func (m *Machine) Record(runID string) *Record {
 
 	view := m.View(runID, true)
 
-	return &Record{View: view, Ticket: m.makeTicket()}
+	return &Record{View: view, Ticket: m.makeTicket(), Next: m.Result().Next()}
 }
 
 // Result is what the completed run returns.
 func (m *Machine) Result() signals.Result {
 	result := signals.Result{
-		Version: 1, Session: m.Session, Seqs: m.Seqs, IDs: m.IDs, ClosedAt: m.closedAt(), Threads: m.PastThreads,
+		Version: 1, Session: m.Session, Seqs: m.Seqs, IDs: m.IDs, ClosedAt: m.closedAt(), Threads: slices.Clone(m.PastThreads),
 	}
 
-	for _, thread := range m.Threads {
-		if m.threadClosed(thread.ID) {
-			result.Threads = append(result.Threads, thread.ID)
+	for i := range m.Closes {
+		if thread := m.Closes[i].Thread; thread != "" && !slices.Contains(result.Threads, thread) {
+			result.Threads = append(result.Threads, thread)
 		}
 	}
 
@@ -154,7 +153,8 @@ func (m *Machine) closedAt() time.Time {
 // Following reports whether an event that came after the decision begins the
 // next session; what does not is kept beside the ticket.
 func (m *Machine) Following(event *signals.Event) bool {
-	if !event.Type.MayStart() || m.threadClosed(event.Thread) && event.Thread != "" {
+	thread := signals.RememberedID(event.Thread)
+	if !event.Type.MayStart() || thread != "" && (m.threadClosed(thread) || slices.Contains(m.PastThreads, thread)) {
 		return false
 	}
 

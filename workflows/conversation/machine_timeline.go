@@ -10,30 +10,17 @@ import (
 	"github.com/parleyhq/parley/signals"
 )
 
-const (
-	maxTimeline  = 200
-	maxLineBytes = 1 << 10
-	// maxTimelineBytes bounds the timeline as JSON, where one hostile byte can
-	// take six.
-	maxTimelineBytes = 96 << 10
-)
-
 // note writes one event into the timeline.
 func (m *Machine) note(event *signals.Event, prefix string) {
 	entry := line{At: event.At, Type: event.Type, Text: prefix + describe(event)}
 
 	if event.Actor != nil {
 		entry.Role = m.roleOf(event.Actor.ID, event.Actor.Role)
-		entry.Name = signals.Cut(prefer(event.Actor.Name, event.Actor.Nickname), maxNameBytes)
+		entry.Name = clip(prefer(event.Actor.Name, event.Actor.Nickname), maxNameBytes)
 	}
 
-	switch {
-	case event.Message != nil && event.Type == signals.MessageReceived:
-		entry.MessageID = signals.RememberedID(prefer(event.Message.ID, event.ID))
-		entry.Private = event.Message.Visibility == signals.VisibleToAgents
-	case event.Form != nil && event.Type == signals.FormSubmitted:
-		entry.MessageID = signals.RememberedID(prefer(event.Form.ID, event.ID))
-	}
+	entry.MessageID = messageID(event)
+	entry.Private = private(event)
 
 	m.addLine(entry)
 }
@@ -67,6 +54,24 @@ func (m *Machine) textOf(id string) string {
 	}
 
 	return ""
+}
+
+// private reports whether only agents may see what an event says.
+func private(event *signals.Event) bool {
+	said := signals.Visibility("")
+
+	switch {
+	case event.Message != nil:
+		said = event.Message.Visibility
+	case event.Form != nil:
+		said = event.Form.Visibility
+	}
+
+	if said == "" && event.Actor != nil {
+		said = event.Actor.Visibility
+	}
+
+	return said == signals.VisibleToAgents
 }
 
 // describe says in a few words what an event is about. The text may hold what
@@ -166,63 +171,4 @@ func number(value *int64) string {
 	}
 
 	return strconv.FormatInt(*value, 10)
-}
-
-// bound keeps the state within its size: the oldest entries of the timeline go
-// first, and of the kept messages those that no longer decide anything.
-func (m *Machine) bound() {
-	if len(m.Timeline) > maxTimeline {
-		m.Timeline = slices.Delete(m.Timeline, 0, len(m.Timeline)-maxTimeline)
-	}
-
-	size := 0
-
-	for i := len(m.Timeline) - 1; i >= 0; i-- {
-		size += jsonSize(m.Timeline[i].Text) + jsonSize(m.Timeline[i].Name) + lineOverhead
-		if size > maxTimelineBytes {
-			m.Timeline = slices.Delete(m.Timeline, 0, i+1)
-
-			break
-		}
-	}
-
-	for len(m.Kept) > maxKept {
-		m.evict()
-	}
-}
-
-// lineOverhead is what a timeline entry takes beside its texts.
-const lineOverhead = 200
-
-// evict drops the oldest kept message; the first unanswered one stays.
-func (m *Machine) evict() {
-	at := 0
-	if m.Episode != nil && m.Kept[at].ID == m.Episode.MessageID {
-		at++
-	}
-
-	if m.isReply(&m.Kept[at]) {
-		m.ReplyFloor = latest(m.ReplyFloor, m.Kept[at].At)
-	}
-
-	m.Kept = slices.Delete(m.Kept, at, at+1)
-}
-
-// jsonSize is how many bytes s takes as a JSON string in Go's encoding, which
-// escapes what HTML would trip over.
-func jsonSize(s string) int {
-	size := 2
-
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\' || r == '\n' || r == '\r' || r == '\t':
-			size += 2
-		case r < ' ' || r == '<' || r == '>' || r == '&' || r == '\u2028' || r == '\u2029' || r == 0x7f:
-			size += 6
-		default:
-			size += len(string(r))
-		}
-	}
-
-	return size
 }

@@ -1,6 +1,7 @@
 package conversation
 
 import (
+	"strings"
 	"time"
 
 	"github.com/parleyhq/parley/signals"
@@ -31,37 +32,50 @@ type State struct {
 	PastClosedAt time.Time `json:"past_closed_at,omitzero"`
 
 	// Facts.
-	OpenedAt     time.Time    `json:"opened_at,omitzero"`
-	Subject      string       `json:"subject,omitempty"`
-	Property     string       `json:"property,omitempty"`
-	Lang         string       `json:"lang,omitempty"`
-	Desk         string       `json:"desk,omitempty"`
-	Visitor      visitor      `json:"visitor,omitzero"`
-	Roster       []member     `json:"roster,omitempty"`
-	Threads      []threadMark `json:"threads,omitempty"`
-	Closes       []closeFact  `json:"closes,omitempty"`
-	ReopenedAt   time.Time    `json:"reopened_at,omitzero"`
-	EscalatedAt  time.Time    `json:"escalated_at,omitzero"`
-	QueuedAt     time.Time    `json:"queued_at,omitzero"`
-	ClaimsFloor  time.Time    `json:"claims_floor,omitzero"`
-	Tags         []tagMark    `json:"tags,omitempty"`
-	PlatformNote string       `json:"platform_note,omitempty"`
-	AwaySince    time.Time    `json:"away_since,omitzero"`
-	BackSince    time.Time    `json:"back_since,omitzero"`
+	OpenedAt time.Time    `json:"opened_at,omitzero"`
+	Subject  register     `json:"subject,omitzero"`
+	Property register     `json:"property,omitzero"`
+	Lang     register     `json:"lang,omitzero"`
+	Desk     register     `json:"desk,omitzero"`
+	Visitor  visitor      `json:"visitor,omitzero"`
+	Roster   []member     `json:"roster,omitempty"`
+	Threads  []threadMark `json:"threads,omitempty"`
+	Closes   []closeFact  `json:"closes,omitempty"`
+	// ReopenedAt is the newest command, or escalation without a thread, that
+	// lifts a close; WroteAt is the same of the visitor's messages without a
+	// thread that are no longer kept.
+	ReopenedAt time.Time `json:"reopened_at,omitzero"`
+	WroteAt    time.Time `json:"wrote_at,omitzero"`
+	// LiftedAt is when a close was last lifted: the age counts anew.
+	LiftedAt     time.Time `json:"lifted_at,omitzero"`
+	EscalatedAt  time.Time `json:"escalated_at,omitzero"`
+	QueuedAt     time.Time `json:"queued_at,omitzero"`
+	ClaimsFloor  time.Time `json:"claims_floor,omitzero"`
+	Tags         []tagMark `json:"tags,omitempty"`
+	PlatformNote register  `json:"platform_note,omitzero"`
+	AwaySince    time.Time `json:"away_since,omitzero"`
+	BackSince    time.Time `json:"back_since,omitzero"`
 
 	// Messages.
-	Kept       []kept                `json:"kept,omitempty"`
+	Kept []kept `json:"kept,omitempty"`
+	// Edits are those that overtook their message.
+	Edits      []edit                `json:"edits,omitempty"`
 	ReplyFloor time.Time             `json:"reply_floor,omitzero"`
 	Counts     signals.MessageCounts `json:"counts"`
 	VisitorAt  time.Time             `json:"visitor_at,omitzero"`
 	SpokenAt   time.Time             `json:"spoken_at,omitzero"`
 
 	// Clocks.
-	Episode  *episode  `json:"episode,omitempty"`
-	Episodes int       `json:"episodes,omitempty"`
-	Relay    *relay    `json:"relay,omitempty"`
-	Snooze   *snoozed  `json:"snooze,omitempty"`
-	WarnedAt time.Time `json:"warned_at,omitzero"`
+	Episode  *episode `json:"episode,omitempty"`
+	Episodes int      `json:"episodes,omitempty"`
+	Relay    *relay   `json:"relay,omitempty"`
+	// Reported are the platform's reports that made a push, ReportedAt the
+	// newest that said the visitor waits, AnsweredAt that it was over.
+	Reported   []relaySeen `json:"reported,omitempty"`
+	ReportedAt time.Time   `json:"reported_at,omitzero"`
+	AnsweredAt time.Time   `json:"answered_at,omitzero"`
+	Snooze     *snoozed    `json:"snooze,omitempty"`
+	WarnedAt   time.Time   `json:"warned_at,omitzero"`
 	// IdleShift is how long snoozes held the idle clock since SpokenAt.
 	IdleShift time.Duration `json:"idle_shift,omitempty"`
 
@@ -83,29 +97,46 @@ type State struct {
 
 // visitor is what notices say about the person who waits.
 type visitor struct {
-	ID         string    `json:"id,omitempty"`
-	Name       string    `json:"name,omitempty"`
-	Nickname   string    `json:"nickname,omitempty"`
-	ExternalID string    `json:"external_id,omitempty"`
-	At         time.Time `json:"at,omitzero"`
+	ID         register `json:"id,omitzero"`
+	Name       register `json:"name,omitzero"`
+	Nickname   register `json:"nickname,omitzero"`
+	ExternalID register `json:"external_id,omitzero"`
+}
+
+// register is a text in which the newest word by the platform's time wins.
+type register struct {
+	Text string    `json:"text,omitempty"`
+	At   time.Time `json:"at,omitzero"`
+}
+
+// set enters one word; of two at the same time the same one always wins.
+func (r *register) set(text string, at time.Time) {
+	if strings.TrimSpace(text) == "" || at.Before(r.At) || at.Equal(r.At) && text < r.Text {
+		return
+	}
+
+	r.Text, r.At = text, at
 }
 
 // member is one participant, with the newest time of each thing that says
 // whether they have the conversation.
 type member struct {
-	ID         string             `json:"id"`
-	Role       signals.Role       `json:"role"`
-	Name       string             `json:"name,omitempty"`
-	Nickname   string             `json:"nickname,omitempty"`
-	Visibility signals.Visibility `json:"visibility,omitempty"`
-	JoinedAt   time.Time          `json:"joined_at,omitzero"`
-	LeftAt     time.Time          `json:"left_at,omitzero"`
-	// ClaimedAt is the newest join, assignment or acceptance that makes an
-	// agent the assignee.
+	ID         string       `json:"id"`
+	Role       signals.Role `json:"role"`
+	Proven     register     `json:"proven,omitzero"`
+	Name       register     `json:"name,omitzero"`
+	Nickname   register     `json:"nickname,omitzero"`
+	Visibility register     `json:"visibility,omitzero"`
+	JoinedAt   time.Time    `json:"joined_at,omitzero"`
+	LeftAt     time.Time    `json:"left_at,omitzero"`
+	// ClaimedAt is the newest assignment or acceptance that makes an agent the
+	// assignee.
 	ClaimedAt time.Time `json:"claimed_at,omitzero"`
-	// SpokeAt is the first public message, by which an uninvited agent takes
-	// a conversation that nobody has.
+	// SpokeAt is the first public message since the claims before were voided,
+	// by which an uninvited agent takes a conversation that nobody has; LastAt
+	// is the newest.
 	SpokeAt  time.Time `json:"spoke_at,omitzero"`
+	LastAt   time.Time `json:"last_at,omitzero"`
 	TypedAt  time.Time `json:"typed_at,omitzero"`
 	StatusAt time.Time `json:"status_at,omitzero"`
 	Away     bool      `json:"away,omitempty"`
@@ -116,7 +147,8 @@ type threadMark struct {
 	ID string `json:"id"`
 	// FirstAt is the earliest event that may start a conversation in it.
 	FirstAt time.Time `json:"first_at,omitzero"`
-	// VisitorAt is the visitor's newest message in it.
+	// VisitorAt is the newest of the visitor's escalations in it, and of the
+	// messages in it that are no longer kept.
 	VisitorAt time.Time `json:"visitor_at,omitzero"`
 }
 
@@ -150,8 +182,17 @@ type kept struct {
 	Private bool                `json:"private,omitempty"`
 	Auto    bool                `json:"auto,omitempty"`
 	Deleted bool                `json:"deleted,omitempty"`
+	// EditedAt is the newest edit.
+	EditedAt time.Time `json:"edited_at,omitzero"`
 	// Counted is the role under which the message stands in Counts.
 	Counted signals.Role `json:"counted,omitempty"`
+}
+
+// edit is an edit that overtook its message.
+type edit struct {
+	ID   string    `json:"id"`
+	At   time.Time `json:"at"`
+	Text string    `json:"text,omitempty"`
 }
 
 // episode is one unanswered stretch.
@@ -174,7 +215,10 @@ type episode struct {
 
 // snoozed is a conversation put to sleep.
 type snoozed struct {
-	At    time.Time `json:"at"`
+	At time.Time `json:"at"`
+	// Known is the newest message that was known then, by its platform's
+	// clock: only a newer one ends the snooze.
+	Known time.Time `json:"known,omitzero"`
 	Until time.Time `json:"until,omitzero"`
 	By    string    `json:"by,omitempty"`
 }

@@ -1,6 +1,8 @@
 package conversation
 
 import (
+	"slices"
+
 	"github.com/parleyhq/parley/signals"
 )
 
@@ -9,7 +11,7 @@ import (
 func (m *Machine) View(runID string, whole bool) signals.View {
 	view := signals.View{
 		ID: m.Key.Conversation, Source: m.Key.Source, WorkflowID: m.WorkflowID, RunID: runID, Session: m.Session,
-		Thread: m.thread().ID, Status: m.Status, Agent: m.Agent, Desk: m.Desk, Tags: m.tags(),
+		Thread: m.thread().ID, Status: m.Status, Agent: m.Agent, Desk: m.Desk.Text, Tags: m.tags(),
 		Accepted: m.Accepted, Applied: m.Applied, Late: m.Late, Ignored: m.Ignored, Duplicates: m.Duplicates,
 		Messages: m.Counts, Clocks: []signals.ViewClock{}, OpenedAt: m.OpenedAt, Ticket: m.Ticket,
 	}
@@ -41,7 +43,7 @@ func (m *Machine) viewUnreplied(view *signals.View) {
 		since := m.Relay.Since
 		view.Unreplied, view.UnrepliedSince, view.PushTimes = true, &since, m.Relay.Pushes
 	case m.Close != nil:
-		view.Unreplied = m.unansweredWhen(m.Close.At)
+		view.Unreplied = m.owedAtClose()
 	}
 }
 
@@ -54,6 +56,8 @@ func (m *Machine) tags() []string {
 		}
 	}
 
+	slices.Sort(tags)
+
 	return tags
 }
 
@@ -63,8 +67,8 @@ func (m *Machine) participants() []signals.ViewParticipant {
 	for i := range m.Roster {
 		who := &m.Roster[i]
 		people = append(people, signals.ViewParticipant{
-			ID: who.ID, Role: who.Role, Name: prefer(who.Name, who.Nickname), Present: who.present(),
-			Visibility: signals.Visibility(prefer(string(who.Visibility), string(signals.VisibleToAll))),
+			ID: who.ID, Role: who.Role, Name: prefer(who.Name.Text, who.Nickname.Text), Present: who.present(),
+			Visibility: signals.Visibility(prefer(who.Visibility.Text, string(signals.VisibleToAll))),
 		})
 	}
 

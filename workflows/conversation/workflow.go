@@ -81,8 +81,9 @@ type conversation struct {
 	recorded    bool
 
 	// pending and stray came after the decision about the ticket.
-	pending []json.RawMessage
-	stray   []signals.Event
+	pending      []json.RawMessage
+	pendingBytes int
+	stray        []signals.Event
 
 	taken     int
 	startedAt time.Time

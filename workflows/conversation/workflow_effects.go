@@ -35,7 +35,7 @@ func (c *conversation) dispatch(ctx workflow.Context) {
 	}
 
 	stray := len(c.stray)
-	c.dispatching = true
+	c.dispatching, c.retryAt = true, time.Time{}
 	options := localOptions(dispatchSummary(payload.Orders, record))
 	future := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, options), DispatchActivity, payload)
 
@@ -50,7 +50,6 @@ func (c *conversation) dispatch(ctx workflow.Context) {
 			return
 		}
 
-		c.retryAt = time.Time{}
 		c.recorded = c.recorded || record
 		c.stray = c.stray[stray:]
 		c.machine.Dispatched(len(payload.Orders))

@@ -119,7 +119,7 @@ func (c *conversation) takeRaw(raw json.RawMessage, now time.Time) {
 		return
 	}
 
-	c.take(&event, raw, now)
+	c.take(&event, now)
 }
 
 // check refuses what is no event of this conversation.
@@ -140,7 +140,7 @@ func (c *conversation) check(event *signals.Event) error {
 	return nil
 }
 
-func (c *conversation) take(event *signals.Event, raw json.RawMessage, now time.Time) {
+func (c *conversation) take(event *signals.Event, now time.Time) {
 	c.taken++
 
 	if c.machine.Key.Conversation == c.key.Conversation && event.Conversation != "" {
@@ -153,10 +153,27 @@ func (c *conversation) take(event *signals.Event, raw json.RawMessage, now time.
 		return
 	}
 
-	switch {
-	case len(c.pending) > 0 || c.machine.Following(event) && !c.machine.Known(event):
+	c.takeLater(event)
+}
+
+// maxPending bounds what goes along to the next session, in bytes of JSON: a
+// run that is started with more than 2 MB fails for ever.
+const maxPending = 1 << 20
+
+// takeLater sorts what comes after the decision about the ticket: into the next
+// session, or beside the ticket.
+func (c *conversation) takeLater(event *signals.Event) {
+	follows := len(c.pending) > 0 || c.machine.Following(event)
+
+	if raw, err := json.Marshal(event.Bounded()); follows && err == nil &&
+		!c.machine.Known(event) && c.pendingBytes+len(raw) <= maxPending {
 		c.pending = append(c.pending, raw)
-	case !c.machine.seen(event):
+		c.pendingBytes += len(raw)
+
+		return
+	}
+
+	if c.machine.Stray(event) {
 		c.stray = append(c.stray, event.Bounded())
 	}
 }
@@ -188,13 +205,6 @@ func (c *conversation) drainFlat(now time.Time) {
 	}
 
 	for _, event := range signals.OrderFlat(taken) {
-		raw, err := json.Marshal(event)
-		if err != nil {
-			c.reject(nil, err, now)
-
-			continue
-		}
-
-		c.take(&event, raw, now)
+		c.take(&event, now)
 	}
 }
