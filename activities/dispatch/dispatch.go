@@ -6,7 +6,6 @@ package dispatch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"go.temporal.io/sdk/activity"
@@ -34,13 +33,10 @@ type Archive interface {
 }
 
 // Past tells with what the next session of a conversation starts, from what its
-// last run returned. It wraps [ErrNoSession] where there was none.
+// last one left; found is false where there was none.
 type Past interface {
-	LastSession(ctx context.Context, key signals.Key) (signals.Start, error)
+	Next(ctx context.Context, workflowID string) (start signals.Start, found bool, err error)
 }
-
-// ErrNoSession says that a conversation has no closed session.
-var ErrNoSession = errors.New("no closed session")
 
 // Activities are the local activities of conversations.
 type Activities struct {
@@ -83,18 +79,17 @@ func (a *Activities) Dispatch(ctx context.Context, payload conversation.Dispatch
 // LastSession returns the start of the session after the newest closed one, and
 // session 1 where there is none.
 func (a *Activities) LastSession(ctx context.Context, workflowID string) (signals.Start, error) {
-	key, err := signals.ParseWorkflowID(workflowID)
-	if err != nil {
+	if _, err := signals.ParseWorkflowID(workflowID); err != nil {
 		return signals.Start{}, fmt.Errorf("session before: %w", err)
 	}
 
-	start, err := a.Past.LastSession(ctx, key)
-	if errors.Is(err, ErrNoSession) {
-		return signals.Start{Version: 1, Session: 1}, nil
+	start, found, err := a.Past.Next(ctx, workflowID)
+	if err != nil {
+		return signals.Start{}, fmt.Errorf("session before of %s: %w", workflowID, err)
 	}
 
-	if err != nil {
-		return signals.Start{}, fmt.Errorf("session before of %s: %w", key, err)
+	if !found {
+		return signals.Start{Version: 1, Session: 1}, nil
 	}
 
 	return start, nil

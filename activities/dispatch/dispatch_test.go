@@ -37,8 +37,8 @@ func (w *world) Record(context.Context, signals.View, *signals.Ticket) error { r
 
 func (w *world) Stray(context.Context, signals.Key, int, []signals.Event) error { return w.do("stray") }
 
-func (w *world) LastSession(context.Context, signals.Key) (signals.Start, error) {
-	return w.start, w.err
+func (w *world) Next(context.Context, string) (signals.Start, bool, error) {
+	return w.start, w.start.Session > 0, w.err
 }
 
 func activities(w *world) *dispatch.Activities {
@@ -86,7 +86,7 @@ func TestLastSession(t *testing.T) {
 
 	id := signals.Key{Source: "livechat", Conversation: "A"}.WorkflowID()
 
-	start, err := activities(&world{err: dispatch.ErrNoSession}).LastSession(t.Context(), id)
+	start, err := activities(&world{}).LastSession(t.Context(), id)
 	require.NoError(t, err)
 	require.Equal(t, 1, start.Session, "the first session where there was none")
 
