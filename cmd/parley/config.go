@@ -200,7 +200,8 @@ func (s *shownSettings) text(out io.Writer) error {
 }
 
 func rows(settings []setting) []string {
-	out := []string{"NAME\tVALUE\tSOURCE\tDESCRIPTION"}
+	out := make([]string, 0, 1+len(settings))
+	out = append(out, "NAME\tVALUE\tSOURCE\tDESCRIPTION")
 
 	for _, row := range settings {
 		value := row.Value

@@ -43,19 +43,19 @@ func (d *decoder) value(n *node, v reflect.Value, path string) {
 		d.lines[path] = n.line
 	}
 
-	if raw, ok := v.Addr().Interface().(**node); ok {
+	if raw, ok := reflect.TypeAssert[**node](v.Addr()); ok {
 		*raw = n
 
 		return
 	}
 
-	if unmarshaler, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if unmarshaler, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		d.unmarshal(n, unmarshaler, path)
 
 		return
 	}
 
-	switch v.Kind() { //nolint:exhaustive // the configuration has no others
+	switch v.Kind() {
 	case reflect.Struct:
 		if d.want(n, mapNode, path) {
 			d.structure(n, v, path)
@@ -180,7 +180,7 @@ func (d *decoder) list(n *node, v reflect.Value, path string) {
 func (d *decoder) scalar(n *node, v reflect.Value, path string) {
 	d.scalars[path] = n
 
-	switch v.Kind() { //nolint:exhaustive // the configuration has no others
+	switch v.Kind() {
 	case reflect.String:
 		v.SetString(n.text)
 	case reflect.Bool:
@@ -211,12 +211,11 @@ func (d *decoder) err() error { return inOrder(d.faults) }
 // locate gives the faults of a checked configuration, whose fields are paths,
 // the lines of these paths or of the part around them.
 func (d *decoder) locate(err error) error {
-	faults := []error{}
+	found := flatten(err)
+	faults := make([]error, 0, len(found))
 
-	for _, fault := range flatten(err) {
-		var field *signals.FieldError
-
-		if errors.As(fault, &field) {
+	for _, fault := range found {
+		if field, ok := errors.AsType[*signals.FieldError](fault); ok {
 			reason := field.Error()
 			if scalar, ok := d.scalars[field.Field]; ok {
 				reason = scalar.unexpanded(reason)
@@ -270,9 +269,7 @@ func inOrder(faults []error) error {
 }
 
 func lineIn(err error) int {
-	var fault *lineError
-
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*lineError](err); ok {
 		return fault.line
 	}
 
@@ -310,8 +307,8 @@ func fieldsOf(v reflect.Value) (map[string]reflect.Value, reflect.Value) {
 func keysOf(t reflect.Type) []string {
 	keys := []string{}
 
-	for i := range t.NumField() {
-		if name := yamlName(t.Field(i)); name != "-" && name != "" && name != ",inline" {
+	for field := range t.Fields() {
+		if name := yamlName(field); name != "-" && name != "" && name != ",inline" {
 			keys = append(keys, name)
 		}
 	}

@@ -52,8 +52,7 @@ func containsVariable(variables []envVariable, name string) bool {
 }
 
 func walkEnv(t reflect.Type, prefix string, visit func(found envVariable, field reflect.StructField)) {
-	for i := range t.NumField() {
-		field := t.Field(i)
+	for field := range t.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("env"), ",")
 
 		switch {
@@ -102,9 +101,7 @@ func parseEnv(each envConfig, environ map[string]string) error {
 	reasons := []string{}
 
 	for _, fault := range flatten(err) {
-		var parse env.ParseError
-
-		if errors.As(fault, &parse) {
+		if parse, ok := errors.AsType[env.ParseError](fault); ok {
 			name := cmp.Or(variables[parse.Name].name, parse.Name)
 			reasons = append(reasons, fmt.Sprintf("%s: cannot be read as %s", name, kindName(parse.Type)))
 

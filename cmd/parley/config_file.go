@@ -137,7 +137,7 @@ func readConfig(path string) (data []byte, err error) {
 		return nil, nil
 	}
 
-	file, err := os.Open(path) //nolint:gosec // the operator names it
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open: %w", err)
 	}

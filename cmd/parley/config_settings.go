@@ -95,7 +95,7 @@ func (l *settingList) structure(v reflect.Value, path string) {
 }
 
 func (l *settingList) value(v reflect.Value, path string, tag reflect.StructTag) {
-	_, text := v.Interface().(encoding.TextMarshaler)
+	_, text := reflect.TypeAssert[encoding.TextMarshaler](v)
 
 	switch {
 	case !text && v.Kind() == reflect.Struct:
@@ -188,7 +188,7 @@ func (l *settingList) deviations(book *policy.Book, source, field string) {
 
 // show writes a value as one would write it in the file; secrets are masked.
 func show(v reflect.Value, tag reflect.StructTag) string {
-	if marshaler, ok := v.Interface().(encoding.TextMarshaler); ok {
+	if marshaler, ok := reflect.TypeAssert[encoding.TextMarshaler](v); ok {
 		text, err := marshaler.MarshalText()
 		if err != nil {
 			return "?"
@@ -197,7 +197,7 @@ func show(v reflect.Value, tag reflect.StructTag) string {
 		return string(text)
 	}
 
-	switch v.Kind() { //nolint:exhaustive // the configuration has no others
+	switch v.Kind() {
 	case reflect.Slice:
 		texts := make([]string, 0, v.Len())
 		for i := range v.Len() {

@@ -284,7 +284,10 @@ func TestPropertyLoadNeverPanics(t *testing.T) {
 		for range rapid.IntRange(1, 4).Draw(t, "edits") {
 			at := rapid.IntRange(0, len(text)-1).Draw(t, "at")
 			length := rapid.IntRange(0, min(12, len(text)-at-1)).Draw(t, "length")
-			insert := rapid.SampledFrom([]string{"", " ", "\n", ": ", "[", "]", "{", "}", "- ", "&a ", "*a", "${", "'", "\"", "|\n", "<<: ", "? ", "!!x ", "#", "\t", "0", "-"})
+			insert := rapid.SampledFrom([]string{
+				"", " ", "\n", ": ", "[", "]", "{", "}", "- ", "&a ",
+				"*a", "${", "'", "\"", "|\n", "<<: ", "? ", "!!x ", "#", "\t", "0", "-",
+			})
 			text = text[:at] + insert.Draw(t, "insert") + text[at+length:]
 		}
 

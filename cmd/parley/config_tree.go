@@ -50,17 +50,6 @@ type entry struct {
 	value *node
 }
 
-// get returns the value of a key, nil if it is absent or null.
-func (n *node) get(key string) *node {
-	for i := range n.entries {
-		if n.entries[i].key == key && n.entries[i].value.kind != nullNode {
-			return n.entries[i].value
-		}
-	}
-
-	return nil
-}
-
 // unexpanded puts the names of variables back into a message that quotes their
 // values, which may be secrets.
 func (n *node) unexpanded(message string) string {
