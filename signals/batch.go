@@ -82,18 +82,24 @@ func NewBatch(events []Event) (Batch, error) {
 }
 
 // encodeBounded writes as much of an event as fits.
-func encodeBounded(event Event) (json.RawMessage, error) { //nolint:gocritic // Bounded has made a copy
-	raw, err := json.Marshal(event)
-
-	for _, smaller := range [...]func() Event{event.lean, event.essence} {
-		if err != nil || len(raw) <= MaxEventBytes {
-			return raw, err //nolint:wrapcheck // its caller says which event
+func encodeBounded(event Event) (json.RawMessage, error) {
+	for _, smaller := range [...]func(Event) Event{Event.whole, Event.lean} {
+		raw, err := json.Marshal(smaller(event))
+		if err != nil {
+			return nil, fmt.Errorf("marshal: %w", err)
 		}
 
-		raw, err = json.Marshal(smaller())
+		if len(raw) <= MaxEventBytes {
+			return raw, nil
+		}
 	}
 
-	return raw, err //nolint:wrapcheck // its caller says which event
+	raw, err := json.Marshal(event.essence())
+	if err != nil {
+		return nil, fmt.Errorf("marshal: %w", err)
+	}
+
+	return raw, nil
 }
 
 // Summarize counts the types of events in order of their first appearance.
@@ -125,7 +131,7 @@ func Summarize(events []Event) string {
 
 // Bounded returns the event as it may enter a workflow: without Raw, and with
 // every text cut to [MaxTextBytes], a cut message marked truncated.
-func (e Event) Bounded() Event { //nolint:gocritic // a copy is what is wanted
+func (e Event) Bounded() Event {
 	e.Raw = nil
 
 	if e.Message != nil {

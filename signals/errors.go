@@ -13,5 +13,8 @@ type FieldError struct {
 	Reason string
 }
 
+// Missing says that a field is not there.
+func Missing(field string) *FieldError { return &FieldError{Field: field, Reason: "is missing"} }
+
 // Error names the field first, since that is what its reader must change.
 func (e *FieldError) Error() string { return e.Field + ": " + e.Reason }

@@ -153,7 +153,11 @@ func (f flatSignal) flat(raw json.RawMessage) (Event, error) {
 		Actor: &Actor{ID: head.ActorID, Role: head.Role, Name: head.Name},
 	}
 
-	return event, f.fill(&event, raw)
+	if err := f.fill(&event, raw); err != nil {
+		return Event{}, err
+	}
+
+	return event, nil
 }
 
 // actor fills in who did it, where the payload leaves that open.
@@ -169,7 +173,7 @@ func (f flatSignal) actor(event *Event) {
 		actor.Role = f.role
 	}
 
-	switch f.kind { //nolint:exhaustive // the others say nothing more about who did it
+	switch f.kind {
 	case AgentAccepted:
 		actor.Role = RoleAgent
 		fromAssignment(&actor, event)
@@ -183,6 +187,7 @@ func (f flatSignal) actor(event *Event) {
 		closing.ByRole = cmp.Or(closing.ByRole, actor.Role)
 		actor.ID, actor.Role = closing.ByID, closing.ByRole
 		event.Closing = &closing
+	default: // the others say nothing more about who did it
 	}
 }
 
@@ -263,15 +268,11 @@ func decodeFields(raw json.RawMessage, into any) error {
 		return nil
 	}
 
-	var wrong *json.UnmarshalTypeError
-
-	if errors.As(err, &wrong) && wrong.Field != "" {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
 		return &FieldError{Field: wrong.Field, Reason: "must be no " + wrong.Value}
 	}
 
-	var parse *time.ParseError
-
-	if errors.As(err, &parse) {
+	if _, ok := errors.AsType[*time.ParseError](err); ok {
 		return &FieldError{Field: "at", Reason: "must be an RFC 3339 time"}
 	}
 
@@ -284,7 +285,7 @@ func decodeFields(raw json.RawMessage, into any) error {
 func OrderFlat(events []Event) []Event {
 	ordered := slices.Clone(events)
 
-	slices.SortStableFunc(ordered, func(a, b Event) int { //nolint:gocritic // the signature is given
+	slices.SortStableFunc(ordered, func(a, b Event) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(flatRank(a.Type), flatRank(b.Type)))
 	})
 
@@ -294,7 +295,7 @@ func OrderFlat(events []Event) []Event {
 // flatRank is the order of a lifecycle; what is no convenience signal comes
 // between message and typing.
 func flatRank(t Type) int {
-	switch t { //nolint:exhaustive // the rest has one place
+	switch t {
 	case EscalationRequested:
 		return 0
 	case AgentAccepted:

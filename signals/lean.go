@@ -14,9 +14,12 @@ const (
 	essenceText      = 4 << 10
 )
 
+// whole returns the event as it is.
+func (e Event) whole() Event { return e }
+
 // lean returns the event without the data of unknown shape, and with its lists
 // cut. The texts stay.
-func (e Event) lean() Event { //nolint:gocritic // a copy is what is wanted
+func (e Event) lean() Event {
 	if e.Platform != nil {
 		platform := *e.Platform
 		platform.ChatProperties, platform.PresenceUserIDs = nil, nil
@@ -85,7 +88,7 @@ func leanAll(in []Participant) []Participant {
 
 // essence returns what the machine must know: what happened, when, by whom,
 // and the beginning of what was written.
-func (e Event) essence() Event { //nolint:gocritic // a copy is what is wanted
+func (e Event) essence() Event {
 	out := Event{
 		ID: Cut(e.ID, MaxIDBytes), Type: e.Type, Source: e.Source, Conversation: e.Conversation, Thread: Cut(e.Thread, MaxIDBytes),
 		Session: e.Session, At: e.At, ReceivedAt: e.ReceivedAt, Seq: e.Seq, Inbox: e.Inbox,
@@ -135,7 +138,7 @@ func (e Event) essence() Event { //nolint:gocritic // a copy is what is wanted
 	return out
 }
 
-func (e Event) essenceOfRest(out *Event) { //nolint:gocritic // as essence
+func (e Event) essenceOfRest(out *Event) {
 	if e.Preview != nil {
 		out.Preview = &Preview{Text: Cut(e.Preview.Text, essenceText), Visibility: e.Preview.Visibility}
 	}

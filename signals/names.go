@@ -25,7 +25,8 @@ const (
 	// OrdersSignal carries an [OrderBatch] to a delivery workflow.
 	OrdersSignal = "orders"
 
-	// Convenience signals, one event each, with the fields lying flat.
+	// The convenience signals: one event each, with the fields lying flat.
+
 	EscalationSignal    = "escalation"
 	MessageSignal       = "message"
 	TypingSignal        = "typing"

@@ -63,7 +63,7 @@ const (
 // MayStart reports whether an event of this type may start a conversation.
 // What may not waits as parked for one that may (contract, section 5).
 func (t Type) MayStart() bool {
-	switch t { //nolint:exhaustive // only these start one; every other type does not
+	switch t {
 	case ConversationOpened, EscalationRequested, AssignmentRequested,
 		MessageReceived, FormSubmitted, UnrepliedReported:
 		return true
@@ -75,7 +75,7 @@ func (t Type) MayStart() bool {
 // Incoming reports whether a platform or an integrator may send this type.
 // The types that only Parley makes are refused at the edge.
 func (t Type) Incoming() bool {
-	switch t { //nolint:exhaustive // the rest only Parley makes
+	switch t {
 	case ConversationOpened, ConversationClosed, ConversationTransferred, ConversationStatusChanged,
 		ConversationSummarized, EscalationRequested, AssignmentRequested, AvailabilityRequested,
 		AgentAssigned, AgentAccepted, AgentInvited, AgentStatusChanged, AgentsUnavailable,
@@ -106,7 +106,7 @@ func IncomingTypes() []Type {
 
 // Known reports whether t is any of the types of this package.
 func (t Type) Known() bool {
-	switch t { //nolint:exhaustive // the rest are asked for below
+	switch t {
 	case ConversationQueued, ConversationIdleWarned, ConversationSnoozed, ConversationReopened,
 		UnrepliedPushed, InvitationSent, InvitationEnded, AgentReassigned,
 		TicketCreated, TicketUpdated, TicketFailed:
@@ -118,7 +118,7 @@ func (t Type) Known() bool {
 
 // account reports whether an event of this type may belong to no conversation.
 func (t Type) account() bool {
-	switch t { //nolint:exhaustive // every other type belongs to a conversation
+	switch t {
 	case AccountChanged, AgentStatusChanged, CustomerCreated, CustomerUpdated, MulticastReceived,
 		AccessChanged, AvailabilityRequested, AgentsUnavailable, Unknown:
 		return true

@@ -24,25 +24,24 @@ const lastYear = 9999
 // Validate reports the first field that makes e unusable, as a [*FieldError]
 // whose path is that of the event's JSON. An At is compared with ReceivedAt,
 // so set that first.
-func (e *Event) Validate() error { return e.validate(false) }
+func (e Event) Validate() error { return validate(&e, false) }
 
 // ValidateSignal is [Event.Validate] for an event that a service signals
 // straight to a workflow: it may leave out id and conversation, which the
 // workflow id tells, and is then not deduplicated.
-func (e *Event) ValidateSignal() error { return e.validate(true) }
+func (e Event) ValidateSignal() error { return validate(&e, true) }
 
-func (e *Event) validate(direct bool) error {
-	checks := [...]func() error{
-		e.checkType,
-		func() error { return e.checkIDs(direct) },
-		e.checkAt,
-		e.checkActor,
-		e.checkBlock,
-		e.checkBounds,
+func validate(e *Event, direct bool) error {
+	if err := checkType(e); err != nil {
+		return err
 	}
 
-	for _, check := range checks {
-		if err := check(); err != nil {
+	if err := checkIDs(e, direct); err != nil {
+		return err
+	}
+
+	for _, check := range [...]func(*Event) error{checkAt, checkActor, checkBlock, checkBounds} {
+		if err := check(e); err != nil {
 			return err
 		}
 	}
@@ -50,7 +49,7 @@ func (e *Event) validate(direct bool) error {
 	return nil
 }
 
-func (e *Event) checkType() error {
+func checkType(e *Event) error {
 	if e.Type == "" {
 		return missing("type")
 	}
@@ -62,7 +61,7 @@ func (e *Event) checkType() error {
 	return nil
 }
 
-func (e *Event) checkIDs(direct bool) error {
+func checkIDs(e *Event, direct bool) error {
 	if e.ID == "" && !direct {
 		return missing("id")
 	}
@@ -82,7 +81,7 @@ func (e *Event) checkIDs(direct bool) error {
 	)
 }
 
-func (e *Event) checkAt() error {
+func checkAt(e *Event) error {
 	switch {
 	case e.At.IsZero():
 		return missing("at")
@@ -95,7 +94,7 @@ func (e *Event) checkAt() error {
 	}
 }
 
-func (e *Event) checkActor() error {
+func checkActor(e *Event) error {
 	if e.Actor == nil {
 		return nil
 	}
@@ -109,16 +108,16 @@ func (e *Event) checkActor() error {
 
 // checkBlock asks for the block without which an event of its type says
 // nothing. Other types may come bare.
-func (e *Event) checkBlock() error {
-	switch e.Type { //nolint:exhaustive // the types that are not here may come without a block
+func checkBlock(e *Event) error {
+	switch e.Type {
 	case MessageReceived, MessageUpdated, MessageDeleted:
-		return e.checkMessage()
+		return checkMessage(e)
 	case MessagePreview:
 		return need("preview", e.Preview)
 	case TypingChanged:
 		return need("typing", e.Typing)
 	case PresenceChanged:
-		return e.checkPresence()
+		return checkPresence(e)
 	case FormSubmitted:
 		return need("form", e.Form)
 	case UnrepliedReported:
@@ -126,17 +125,19 @@ func (e *Event) checkBlock() error {
 	case PropertiesUpdated, PropertiesDeleted:
 		return need("properties", e.Properties)
 	case ParticipantJoined, ParticipantLeft:
-		return e.checkParticipant()
+		return checkParticipant(e)
 	case TagAdded, TagRemoved:
 		if e.Tag == nil || e.Tag.Name == "" {
 			return missing("tag.name")
 		}
-	}
 
-	return nil
+		return nil
+	default:
+		return nil
+	}
 }
 
-func (e *Event) checkMessage() error {
+func checkMessage(e *Event) error {
 	if e.Message == nil {
 		return missing("message")
 	}
@@ -153,7 +154,7 @@ func (e *Event) checkMessage() error {
 	}
 }
 
-func (e *Event) checkPresence() error {
+func checkPresence(e *Event) error {
 	if e.Presence == nil {
 		return missing("presence")
 	}
@@ -166,7 +167,7 @@ func (e *Event) checkPresence() error {
 	}
 }
 
-func (e *Event) checkParticipant() error {
+func checkParticipant(e *Event) error {
 	if e.Participant == nil || e.Participant.ID == "" {
 		return missing("participant.id")
 	}
@@ -175,7 +176,7 @@ func (e *Event) checkParticipant() error {
 }
 
 // checkBounds looks at what every block may carry, whatever the type.
-func (e *Event) checkBounds() error {
+func checkBounds(e *Event) error {
 	if e.Message != nil {
 		if err := firstError(
 			short("message.id", e.Message.ID, MaxIDBytes),
@@ -212,10 +213,10 @@ func (e *Event) checkBounds() error {
 		}
 	}
 
-	return e.checkDetails()
+	return checkDetails(e)
 }
 
-func (e *Event) checkDetails() error {
+func checkDetails(e *Event) error {
 	if e.Details == nil {
 		return nil
 	}
@@ -247,7 +248,7 @@ func checkOneParticipant(path string, p *Participant) error {
 	)
 }
 
-func missing(field string) error { return &FieldError{Field: field, Reason: "is missing"} }
+func missing(field string) error { return Missing(field) }
 
 func need[T any](field string, block *T) error {
 	if block == nil {

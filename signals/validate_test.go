@@ -53,10 +53,12 @@ func TestValidate(t *testing.T) {
 		"participant's role": {func(e *signals.Event) {
 			e.Details = &signals.Details{Participants: []signals.Participant{{ID: "a"}, {ID: "b", Role: "x"}}}
 		}, "details.participants[1].role"},
-		"closer's role":   {func(e *signals.Event) { e.Closing = &signals.Closing{ByRole: "x"} }, "closing.by_role"},
-		"account":         {change: func(e *signals.Event) { e.Type, e.Conversation = signals.AccountChanged, "" }},
-		"ours is a type":  {change: func(e *signals.Event) { e.Type = signals.TicketCreated }},
-		"agent id length": {func(e *signals.Event) { e.Assignment = &signals.Assignment{AgentID: strings.Repeat("x", 256)} }, "assignment.agent_id"},
+		"closer's role":  {func(e *signals.Event) { e.Closing = &signals.Closing{ByRole: "x"} }, "closing.by_role"},
+		"account":        {change: func(e *signals.Event) { e.Type, e.Conversation = signals.AccountChanged, "" }},
+		"ours is a type": {change: func(e *signals.Event) { e.Type = signals.TicketCreated }},
+		"long agent id": {func(e *signals.Event) {
+			e.Assignment = &signals.Assignment{AgentID: strings.Repeat("x", 256)}
+		}, "assignment.agent_id"},
 	}
 
 	for name, test := range tests {

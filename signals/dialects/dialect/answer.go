@@ -57,7 +57,7 @@ func Refusal(err error, wrongSecret int) Response {
 		return Problem(http.StatusBadRequest, ProblemMalformed, err.Error(), "")
 	case errors.Is(err, ErrNotSigned):
 		answer := Problem(http.StatusUnauthorized, ProblemUnauthorized, ErrNotSigned.Error(), "")
-		answer.Header.Set("Www-Authenticate", "Bearer")
+		answer.Header.Set("WWW-Authenticate", "Bearer")
 
 		return answer
 	case errors.Is(err, ErrUnauthorized):

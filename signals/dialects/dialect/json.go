@@ -34,9 +34,7 @@ func Unmarshal(raw []byte, at string, into any) error {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 
-	var wrong *json.UnmarshalTypeError
-
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return badField(Join(at, wrong.Field), "must be "+jsonWord(wrong.Type)+", is "+article(wrong.Value))
 	}
 
@@ -110,7 +108,7 @@ func probeWithin(raw []byte, fails func([]byte) bool, depth int) string {
 }
 
 func jsonWord(t reflect.Type) string {
-	switch t.Kind() { //nolint:exhaustive // the other kinds do not stand for JSON values here
+	switch t.Kind() {
 	case reflect.String:
 		return "a string"
 	case reflect.Bool:

@@ -93,11 +93,11 @@ func (d *decoder) customerCreated() (signals.Event, error) {
 	var u user
 
 	if err := dialect.Unmarshal(raw, path, &u); err != nil {
-		return signals.Event{}, err //nolint:wrapcheck // names the field
+		return signals.Event{}, err
 	}
 
 	if u.ID == "" {
-		return signals.Event{}, &signals.FieldError{Field: dialect.Join(path, "id"), Reason: "is missing"}
+		return signals.Event{}, signals.Missing(dialect.Join(path, "id"))
 	}
 
 	customer, err := d.customer(path, &u)

@@ -141,7 +141,7 @@ func (d *decoder) threadEvents(c *chat, known []signals.Participant) ([]signals.
 		events = append(events, event)
 	}
 
-	slices.SortStableFunc(events, func(a, b signals.Event) int { //nolint:gocritic // the signature is given
+	slices.SortStableFunc(events, func(a, b signals.Event) int {
 		return a.At.Compare(b.At)
 	})
 

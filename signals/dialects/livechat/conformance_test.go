@@ -156,7 +156,7 @@ func objectFixtures(t *testing.T) []fixture {
 
 	for _, name := range []string{"message", "file", "form", "filledForm", "richMessage", "custom", "systemMessage", "system"} {
 		for _, action := range []string{"incoming_event", "event_updated"} {
-			event := readObject(t, filepath.Join(fixtures, "objects/events", name+".json"))
+			event := readObject(t, filepath.Join(fixtures, "objects", "events", name+".json"))
 			all = append(all, fixture{name: "object-" + name + "-" + action, action: action, body: map[string]any{
 				"webhook_id": "w1", "secret_key": "s", "action": action, "organization_id": "o1",
 				"payload": map[string]any{"chat_id": "PJ0MRSHTDG", "thread_id": "K600PKZON8", "event": event},

@@ -35,7 +35,7 @@ func (Dialect) Decode(req dialect.Request, src dialect.Source) ([]signals.Event,
 		d.complete(&events[i])
 
 		if err := events[i].Validate(); err != nil {
-			return nil, err //nolint:wrapcheck // names the field
+			return nil, err
 		}
 	}
 
@@ -75,10 +75,6 @@ func handler(action string) func(*decoder) (signals.Event, error) {
 		return (*decoder).joined
 	case "user_removed_from_chat", "chat_user_removed":
 		return (*decoder).left
-	case "thread_summary_set":
-		return (*decoder).summarized
-	case "follow_up_requested":
-		return (*decoder).followUp
 	case "incoming_event":
 		return (*decoder).incomingEvent
 	case "event_updated":
@@ -100,7 +96,7 @@ func handler(action string) func(*decoder) (signals.Event, error) {
 	}
 }
 
-// otherHandler knows the actions about properties, access and the account.
+// otherHandler knows the actions about properties, access, the account and the like.
 func otherHandler(action string) func(*decoder) (signals.Event, error) {
 	switch action {
 	case "chat_properties_updated", "chat_thread_properties_updated", "thread_properties_updated", "event_properties_updated":
@@ -118,6 +114,10 @@ func otherHandler(action string) func(*decoder) (signals.Event, error) {
 		return (*decoder).agentStatus
 	case "incoming_multicast":
 		return (*decoder).multicast
+	case "thread_summary_set":
+		return (*decoder).summarized
+	case "follow_up_requested":
+		return (*decoder).followUp
 	case "agent_created", "agent_approved", "agent_updated", "agent_suspended", "agent_unsuspended", "agent_deleted",
 		"bot_created", "bot_updated", "bot_deleted", "group_created", "group_updated", "group_deleted",
 		"tag_created", "tag_updated", "tag_deleted",
@@ -161,7 +161,7 @@ func (d *decoder) complete(event *signals.Event) {
 
 // read decodes the payload.
 func (d *decoder) read(into any) error {
-	return dialect.Unmarshal(d.payload, d.path, into) //nolint:wrapcheck // names the field
+	return dialect.Unmarshal(d.payload, d.path, into)
 }
 
 // at returns the path of a field of the payload.
@@ -170,7 +170,7 @@ func (d *decoder) at(field string) string { return dialect.Join(d.path, field) }
 // need refuses an absent field of the payload.
 func (d *decoder) need(field, value string) error {
 	if value == "" {
-		return &signals.FieldError{Field: d.at(field), Reason: "is missing"}
+		return signals.Missing(d.at(field))
 	}
 
 	return nil
@@ -192,7 +192,7 @@ func (d *decoder) unknown() signals.Event {
 	return signals.Event{Type: signals.Unknown, Conversation: named.ChatID, Thread: named.ThreadID}
 }
 
-func one(event signals.Event, err error) ([]signals.Event, error) { //nolint:gocritic // takes what a decoder returns
+func one(event signals.Event, err error) ([]signals.Event, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ type encoder struct {
 // A chat's opening is written with an empty list of events: each of them is an
 // event of its own. queued_at is written so in all versions, as LiveChat's own
 // library reads it.
-func (Dialect) Encode(event signals.Event) ([]byte, error) { //nolint:gocritic // the interface takes a copy
+func (Dialect) Encode(event signals.Event) ([]byte, error) {
 	e := &encoder{event: &event, version: versionOrganization}
 
 	name := newestName(&event)
@@ -73,7 +73,7 @@ func opens(name string) bool { return name == "incoming_chat" || name == "incomi
 // newestName is the name of an event in 3.6, or the last it had; empty if
 // LiveChat has none.
 func newestName(event *signals.Event) string {
-	switch event.Type { //nolint:exhaustive // LiveChat has no word for the others
+	switch event.Type {
 	case signals.ConversationOpened:
 		return "incoming_chat"
 	case signals.ConversationClosed:
@@ -106,7 +106,7 @@ func newestName(event *signals.Event) string {
 }
 
 func newestOther(event *signals.Event) string {
-	switch event.Type { //nolint:exhaustive // LiveChat has no word for the others
+	switch event.Type {
 	case signals.PropertiesUpdated:
 		return propertiesName(event.Properties, "updated")
 	case signals.PropertiesDeleted:
@@ -116,11 +116,7 @@ func newestOther(event *signals.Event) string {
 	case signals.TagRemoved:
 		return "thread_untagged"
 	case signals.AccessChanged:
-		if event.Access != nil && event.Access.Resource == scopeThread {
-			return "access_set"
-		}
-
-		return "chat_access_updated"
+		return accessName(event.Access)
 	case signals.CustomerCreated:
 		return "incoming_customer"
 	case signals.CustomerUpdated:
@@ -130,14 +126,28 @@ func newestOther(event *signals.Event) string {
 	case signals.MulticastReceived:
 		return "incoming_multicast"
 	case signals.SystemNoted:
-		if event.Note != nil && event.Note.Kind == "follow_up_requested" {
-			return event.Note.Kind
-		}
+		return noteName(event.Note)
 	case signals.AccountChanged:
 		return accountName(event.Account)
+	default:
+		return ""
+	}
+}
+
+func noteName(n *signals.Note) string {
+	if n == nil || n.Kind != "follow_up_requested" {
+		return ""
 	}
 
-	return ""
+	return n.Kind
+}
+
+func accessName(a *signals.Access) string {
+	if a != nil && a.Resource == scopeThread {
+		return "access_set"
+	}
+
+	return "chat_access_updated"
 }
 
 func propertiesName(p *signals.Properties, op string) string {
@@ -227,7 +237,7 @@ func (e *encoder) inThread() (any, error) {
 
 	missing := false
 
-	switch ev.Type { //nolint:exhaustive // the others were written by payload
+	switch ev.Type {
 	case signals.ConversationClosed:
 		if ev.Closing != nil {
 			out.text("user_id", ev.Closing.ByID)

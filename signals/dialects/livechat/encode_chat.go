@@ -19,7 +19,7 @@ func (e *encoder) chat() object {
 	}
 
 	out := object{"id": e.event.Conversation, "users": users, "thread": e.thread(details)}
-	out.values("properties", details.Properties)
+	out.properties(details.Properties)
 	out.groups("access", details.GroupIDs)
 
 	return out
@@ -47,7 +47,7 @@ func (e *encoder) thread(details *signals.Details) object {
 	put(out, "order", t.Order)
 	list(out, "user_ids", t.UserIDs)
 	out.groups("access", t.GroupIDs)
-	out.values("properties", t.Properties)
+	out.properties(t.Properties)
 	out.text("restricted_access", t.RestrictedAccess)
 	put(out, "queues_duration", t.QueuesSeconds)
 
@@ -128,7 +128,7 @@ func sessionObjects(fields []signals.SessionField) []object {
 
 // userWord is LiveChat's word for a role; it calls bots agents.
 func userWord(role signals.Role) string {
-	switch role { //nolint:exhaustive // LiveChat has no word for the others
+	switch role {
 	case signals.RoleVisitor:
 		return userCustomer
 	case signals.RoleAgent, signals.RoleBot:

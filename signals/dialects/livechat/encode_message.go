@@ -1,6 +1,8 @@
 package livechat
 
 import (
+	"maps"
+
 	"github.com/parleyhq/parley/signals"
 )
 
@@ -75,7 +77,7 @@ func (e *encoder) message() object {
 	out.text("custom_id", m.CustomID)
 	out.text("author_id", actorID(e.event))
 	out.text(e.visibilityKey(), string(m.Visibility))
-	out.values("properties", m.Properties)
+	out.properties(m.Properties)
 
 	if e.event.Type == signals.MessageUpdated {
 		out.time("created_at", m.CreatedAt)
@@ -87,10 +89,7 @@ func (e *encoder) message() object {
 		out["postback"] = postbackObject(m.Postback)
 	}
 
-	content := contentObject(m)
-	for key, value := range content {
-		out[key] = value
-	}
+	maps.Copy(out, contentObject(m))
 
 	return out
 }
@@ -164,7 +163,7 @@ func (e *encoder) form() object {
 	out.text("form_type", f.PlatformKind)
 	out.text(e.visibilityKey(), string(f.Visibility))
 	out.time("created_at", e.event.At)
-	out.values("properties", f.Properties)
+	out.properties(f.Properties)
 
 	if e.platform.Version == "" {
 		out.text("form_type", f.Kind)

@@ -139,7 +139,7 @@ func openEnvelope(top map[string]json.RawMessage, raw json.RawMessage) (envelope
 	}
 
 	if dialect.IsNull(env.payload) {
-		return envelope{}, &signals.FieldError{Field: env.path, Reason: "is missing"}
+		return envelope{}, signals.Missing(env.path)
 	}
 
 	var additional additionalData
@@ -161,12 +161,12 @@ func openEnvelope(top map[string]json.RawMessage, raw json.RawMessage) (envelope
 		}
 
 		if err := dialect.Unmarshal(top[field.key], field.key, field.into); err != nil {
-			return envelope{}, err //nolint:wrapcheck // names the field
+			return envelope{}, err
 		}
 	}
 
 	if env.action == "" {
-		return envelope{}, &signals.FieldError{Field: keyAction, Reason: "is missing"}
+		return envelope{}, signals.Missing(keyAction)
 	}
 
 	env.platform.Event = env.action
@@ -208,7 +208,7 @@ func openApp(raw json.RawMessage) (envelope, error) {
 	var app appWebhook
 
 	if err := dialect.Unmarshal(raw, "", &app); err != nil {
-		return envelope{}, err //nolint:wrapcheck // names the field
+		return envelope{}, err
 	}
 
 	env := envelope{action: app.Event, payload: raw, raw: raw, platform: signals.Platform{

@@ -16,7 +16,7 @@ import (
 	"github.com/parleyhq/parley/signals/dialects/livechat"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files anew") //nolint:gochecknoglobals // a flag of go test
 
 const fixtures = "testdata/fixtures"
 
@@ -32,11 +32,11 @@ type fixture struct {
 	body   map[string]any
 }
 
-func (f fixture) request(t testing.TB) dialect.Request {
-	t.Helper()
+func (f fixture) request(tb testing.TB) dialect.Request {
+	tb.Helper()
 
 	body, err := json.Marshal(f.body)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 
 	req := dialect.Request{Method: "POST", Body: body, ReceivedAt: received()}
 	if f.bare {
@@ -47,10 +47,10 @@ func (f fixture) request(t testing.TB) dialect.Request {
 }
 
 // wants is the fixture without its secret.
-func (f fixture) wants(t testing.TB) map[string]any {
-	t.Helper()
+func (f fixture) wants(tb testing.TB) map[string]any {
+	tb.Helper()
 
-	out := clone(t, f.body)
+	out := clone(tb, f.body)
 	delete(out, "secret_key")
 
 	return out
@@ -74,34 +74,34 @@ func (f fixture) old() bool {
 	return f.bare || !organization && (!license || !strings.Contains(f.name, "v3.3"))
 }
 
-func allFixtures(t testing.TB) []fixture {
-	t.Helper()
+func allFixtures(tb testing.TB) []fixture {
+	tb.Helper()
 
 	var all []fixture
 
 	for _, pattern := range []string{"*.json", "by-version/*/*.json", "v3.0-beta-bare/*.json"} {
 		paths, err := filepath.Glob(filepath.Join(fixtures, pattern))
-		require.NoError(t, err)
+		require.NoError(tb, err)
 
 		for _, path := range paths {
-			all = append(all, load(t, path))
+			all = append(all, load(tb, path))
 		}
 	}
 
-	require.Len(t, all, 160, "fixtures")
+	require.Len(tb, all, 160, "fixtures")
 
 	return all
 }
 
-func load(t testing.TB, path string) fixture {
-	t.Helper()
+func load(tb testing.TB, path string) fixture {
+	tb.Helper()
 
 	name, err := filepath.Rel(fixtures, strings.TrimSuffix(path, ".json"))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 
 	f := fixture{
 		name: strings.ReplaceAll(name, string(filepath.Separator), "-"),
-		bare: strings.Contains(path, "beta-bare"), body: readObject(t, path),
+		bare: strings.Contains(path, "beta-bare"), body: readObject(tb, path),
 	}
 	f.action, _, _ = strings.Cut(filepath.Base(name), "-") // samples of one event are numbered
 
@@ -110,19 +110,19 @@ func load(t testing.TB, path string) fixture {
 	}
 
 	if payload, ok := f.payload().(map[string]any); ok {
-		f.fill(t, payload)
+		f.fill(tb, payload)
 	}
 
 	return f
 }
 
 // fill puts objects where the pages print {}.
-func (f fixture) fill(t testing.TB, payload map[string]any) {
-	t.Helper()
+func (f fixture) fill(tb testing.TB, payload map[string]any) {
+	tb.Helper()
 
 	put := func(in map[string]any, key, object string) {
 		if value, ok := in[key].(map[string]any); ok && len(value) == 0 {
-			in[key] = f.aged(readObject(t, filepath.Join(fixtures, "objects", object)))
+			in[key] = f.aged(readObject(tb, filepath.Join(fixtures, "objects", object)))
 		}
 	}
 
@@ -142,8 +142,8 @@ func (f fixture) fill(t testing.TB, payload map[string]any) {
 
 		if users, ok := chat["users"].([]any); ok && len(users) == 0 {
 			chat["users"] = []any{
-				readObject(t, filepath.Join(fixtures, "objects/users/customer.json")),
-				readObject(t, filepath.Join(fixtures, "objects/users/agent.json")),
+				readObject(tb, filepath.Join(fixtures, "objects", "users", "customer.json")),
+				readObject(tb, filepath.Join(fixtures, "objects", "users", "agent.json")),
 			}
 		}
 	}
@@ -169,52 +169,52 @@ func (f fixture) aged(object map[string]any) map[string]any {
 	return object
 }
 
-func readObject(t testing.TB, path string) map[string]any {
-	t.Helper()
+func readObject(tb testing.TB, path string) map[string]any {
+	tb.Helper()
 
 	raw, err := os.ReadFile(path)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 
 	var out map[string]any
 
-	require.NoError(t, json.Unmarshal(raw, &out), path)
+	require.NoError(tb, json.Unmarshal(raw, &out), path)
 
 	return out
 }
 
-func clone(t testing.TB, in map[string]any) map[string]any {
-	t.Helper()
+func clone(tb testing.TB, in map[string]any) map[string]any {
+	tb.Helper()
 
 	raw, err := json.Marshal(in)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 
 	var out map[string]any
 
-	require.NoError(t, json.Unmarshal(raw, &out))
+	require.NoError(tb, json.Unmarshal(raw, &out))
 
 	return out
 }
 
 // stored sends events through JSON, as history and the archive do.
-func stored(t testing.TB, events []signals.Event) []signals.Event {
-	t.Helper()
+func stored(tb testing.TB, events []signals.Event) []signals.Event {
+	tb.Helper()
 
 	raw, err := json.Marshal(events)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 
 	var out []signals.Event
 
-	require.NoError(t, json.Unmarshal(raw, &out))
+	require.NoError(tb, json.Unmarshal(raw, &out))
 
 	return out
 }
 
-func decode(t testing.TB, f fixture) []signals.Event {
-	t.Helper()
+func decode(tb testing.TB, f fixture) []signals.Event {
+	tb.Helper()
 
-	events, err := livechat.Dialect{}.Decode(f.request(t), source())
-	require.NoError(t, err)
-	require.NotEmpty(t, events)
+	events, err := livechat.Dialect{}.Decode(f.request(tb), source())
+	require.NoError(tb, err)
+	require.NotEmpty(tb, events)
 
 	return events
 }

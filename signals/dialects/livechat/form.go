@@ -46,7 +46,7 @@ func filledForm(path string, ce *chatEvent) (*signals.Form, error) {
 	var fields []json.RawMessage
 
 	if err := dialect.Unmarshal(ce.Fields, path+".fields", &fields); err != nil {
-		return nil, err //nolint:wrapcheck // names the field
+		return nil, err
 	}
 
 	for i, raw := range fields {
@@ -67,7 +67,7 @@ func oneField(path string, raw json.RawMessage) (signals.FormField, error) {
 	var in formField
 
 	if err := dialect.Unmarshal(raw, path, &in); err != nil {
-		return signals.FormField{}, err //nolint:wrapcheck // names the field
+		return signals.FormField{}, err
 	}
 
 	field := signals.FormField{ID: string(in.ID), Type: in.Type, Label: in.Label}
@@ -81,7 +81,7 @@ func oneField(path string, raw json.RawMessage) (signals.FormField, error) {
 		var chosen formAnswer
 
 		if err := dialect.Unmarshal(in.Answer, path+".answer", &chosen); err != nil {
-			return signals.FormField{}, err //nolint:wrapcheck // names the field
+			return signals.FormField{}, err
 		}
 
 		in.Answers = []formAnswer{chosen}
@@ -89,7 +89,7 @@ func oneField(path string, raw json.RawMessage) (signals.FormField, error) {
 		var said text
 
 		if err := dialect.Unmarshal(in.Answer, path+".answer", &said); err != nil {
-			return signals.FormField{}, err //nolint:wrapcheck // names the field
+			return signals.FormField{}, err
 		}
 
 		field.Value = string(said)

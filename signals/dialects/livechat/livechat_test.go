@@ -71,7 +71,10 @@ func TestVerify(t *testing.T) {
 			name: "no string", req: post("", `{"secret_key":1,"action":"a","payload":{}}`),
 			secrets: []string{"1"}, want: dialect.ErrUnauthorized, status: 400,
 		},
-		{name: "a bearer does not replace it", req: bearer(signed, "old"), secrets: []string{"old"}, want: dialect.ErrUnauthorized, status: 400},
+		{
+			name: "a bearer does not replace it", req: bearer(signed, "old"),
+			secrets: []string{"old"}, want: dialect.ErrUnauthorized, status: 400,
+		},
 		{name: "bare without a bearer", req: post("/thread_tagged", bare), secrets: []string{"new"}, want: dialect.ErrNotSigned, status: 401},
 		{name: "bare, wrong bearer", req: bearer(bare, "x"), secrets: []string{"new"}, want: dialect.ErrNotSigned, status: 401},
 		{name: "bare", req: bearer(bare, "new"), secrets: []string{"old", "new"}},
@@ -104,7 +107,8 @@ func TestVerify(t *testing.T) {
 func TestSecretIsCutOut(t *testing.T) {
 	t.Parallel()
 
-	const body = `{"secret_key":"tops3cret","Secret_Key":"tops3cret","action":"made_up","payload":{"chat_id":"c"},"license_id":12345678901234567890}`
+	const body = `{"secret_key":"tops3cret","Secret_Key":"tops3cret","action":"made_up","payload":{"chat_id":"c"},
+		"license_id":12345678901234567890}`
 
 	event := one(t, post("", body), source())
 	require.NotContains(t, string(event.Raw), "tops3cret")
@@ -159,7 +163,10 @@ func TestBadBodies(t *testing.T) {
 		{name: "no tag", body: `{"action":"thread_tagged","payload":{"chat_id":"c"}}`, field: "payload.tag"},
 		{name: "no event", body: `{"action":"incoming_event","payload":{"chat_id":"c"}}`, field: "payload.event"},
 		{name: "no event id", body: `{"action":"incoming_event","payload":{"chat_id":"c","event":{}}}`, field: "payload.event.id"},
-		{name: "no event type", body: `{"action":"incoming_event","payload":{"chat_id":"c","event":{"id":"e"}}}`, field: "payload.event.type"},
+		{
+			name: "no event type", field: "payload.event.type",
+			body: `{"action":"incoming_event","payload":{"chat_id":"c","event":{"id":"e"}}}`,
+		},
 		{
 			name: "bad time", field: "payload.event.created_at",
 			body: `{"action":"incoming_event","payload":{"chat_id":"c","event":{"id":"e","type":"message","created_at":"noon"}}}`,
@@ -187,7 +194,10 @@ func TestBadBodies(t *testing.T) {
 			body: `{"action":"chat_transferred","payload":{"chat_id":"c","transferred_to":{"group_ids":[{}]}}}`,
 		},
 		{name: "no user", body: `{"action":"user_added_to_chat","payload":{"chat_id":"c"}}`, field: "payload.user"},
-		{name: "no typing", body: `{"action":"incoming_typing_indicator","payload":{"chat_id":"c"}}`, field: "payload.typing_indicator.is_typing"},
+		{
+			name: "no typing", field: "payload.typing_indicator.is_typing",
+			body: `{"action":"incoming_typing_indicator","payload":{"chat_id":"c"}}`,
+		},
 		{name: "no customer id", body: `{"action":"incoming_customer","payload":{"customer":{}}}`, field: "payload.customer.id"},
 		{name: "no agent", body: `{"action":"routing_status_set","payload":{"status":"offline"}}`, field: "payload.agent_id"},
 		{name: "additional data", body: `{"action":"thread_tagged","payload":{},"additional_data":[]}`, field: "additional_data"},
@@ -323,7 +333,8 @@ func TestRolesNeedProof(t *testing.T) {
 	src.Bots, src.Agents = []string{"helper@example.com"}, []string{"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}
 
 	added := func(id, userType, payloadType string) signals.Role {
-		body := `{"action":"chat_user_added","payload":{"chat_id":"c","user":{"id":"` + id + `","type":"` + userType + `"},"user_type":"` + payloadType + `"}}`
+		body := `{"action":"chat_user_added","payload":{"chat_id":"c","user":{"id":"` + id + `","type":"` + userType + `"},` +
+			`"user_type":"` + payloadType + `"}}`
 
 		return one(t, post("", body), src).Participant.Role
 	}
@@ -443,7 +454,7 @@ func TestEveryPublishedNameHasAMeaning(t *testing.T) {
 		"typing_indicator":{"is_typing":true},"sneak_peek":{"text":""},"postback":{"id":"b"}}`
 
 	for meaning, names := range meanings {
-		for _, name := range strings.Fields(names) {
+		for name := range strings.FieldsSeq(names) {
 			body := payload
 			if strings.HasSuffix(name, "_deleted") {
 				body = strings.Replace(body, `"id":"i"`, `"id":"i","properties":{"ns":["n"]}`, 1)

@@ -161,16 +161,16 @@ func (d *decoder) chatEvent(path string, raw json.RawMessage) (chatEvent, error)
 	var ce chatEvent
 
 	if err := dialect.Unmarshal(raw, path, &ce); err != nil {
-		return ce, err //nolint:wrapcheck // names the field
+		return ce, err
 	}
 
 	switch {
 	case ce.ID == "":
-		return ce, &signals.FieldError{Field: path + ".id", Reason: "is missing"}
+		return ce, signals.Missing(path + ".id")
 	case len(ce.ID) > signals.MaxIDBytes:
 		return ce, &signals.FieldError{Field: path + ".id", Reason: "is too long"}
 	case ce.Type == "":
-		return ce, &signals.FieldError{Field: path + ".type", Reason: "is missing"}
+		return ce, signals.Missing(path + ".type")
 	}
 
 	if ce.Visibility != "" && d.platform.Version == versionLicense {

@@ -49,9 +49,9 @@ func list[T any](o object, key string, values []T) {
 	}
 }
 
-func (o object) values(key string, values signals.Values) {
+func (o object) properties(values signals.Values) {
 	if values != nil {
-		o[key] = values
+		o["properties"] = values
 	}
 }
 

@@ -45,11 +45,11 @@ func (u *user) UnmarshalJSON(raw []byte) error {
 	type plain user
 
 	if err := json.Unmarshal(raw, (*plain)(u)); err != nil {
-		return err //nolint:wrapcheck // encoding/json adds the path
+		return err //nolint:wrapcheck // encoding/json adds the path to its own errors only
 	}
 
 	if err := json.Unmarshal(raw, &u.rest); err != nil {
-		return err //nolint:wrapcheck // encoding/json adds the path
+		return err //nolint:wrapcheck // encoding/json adds the path to its own errors only
 	}
 
 	var old struct {
@@ -57,7 +57,7 @@ func (u *user) UnmarshalJSON(raw []byte) error {
 	}
 
 	if err := json.Unmarshal(raw, &old); err != nil {
-		return err //nolint:wrapcheck // encoding/json adds the path
+		return err //nolint:wrapcheck // encoding/json adds the path to its own errors only
 	}
 
 	u.lastSeenSecond = old.LastSeen
@@ -81,7 +81,7 @@ func (f *sessionField) UnmarshalJSON(raw []byte) error {
 	var object map[string]json.RawMessage
 
 	if err := json.Unmarshal(raw, &object); err != nil {
-		return err //nolint:wrapcheck // encoding/json adds the path
+		return err //nolint:wrapcheck // encoding/json adds the path to its own errors only
 	}
 
 	for key, value := range object {
@@ -110,7 +110,7 @@ func sessionFields(in []sessionField) []signals.SessionField {
 // beside it, which only some versions have.
 func (d *decoder) participant(path string, u *user, userType string) (signals.Participant, error) {
 	if u.ID == "" {
-		return signals.Participant{}, &signals.FieldError{Field: path + ".id", Reason: "is missing"}
+		return signals.Participant{}, signals.Missing(path + ".id")
 	}
 
 	if userType == "" {

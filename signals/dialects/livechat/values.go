@@ -53,7 +53,7 @@ func (t *text) UnmarshalJSON(raw []byte) error {
 		var s string
 
 		if err := json.Unmarshal(raw, &s); err != nil {
-			return err //nolint:wrapcheck // encoding/json adds the path
+			return err //nolint:wrapcheck // encoding/json adds the path to its own errors only
 		}
 
 		*t = text(s)

@@ -136,7 +136,7 @@ func split(body []byte) ([]json.RawMessage, bool, error) {
 	switch {
 	case dialect.IsArray(body):
 		if err := dialect.Unmarshal(body, "events", &elements); err != nil {
-			return nil, false, err //nolint:wrapcheck // names the field
+			return nil, false, err
 		}
 	case dialect.IsObject(body):
 		var batch struct {
@@ -145,7 +145,7 @@ func split(body []byte) ([]json.RawMessage, bool, error) {
 		}
 
 		if err := dialect.Unmarshal(body, "", &batch); err != nil {
-			return nil, false, err //nolint:wrapcheck // names the field
+			return nil, false, err
 		}
 
 		if batch.Type != nil || batch.Events == nil {
@@ -174,7 +174,7 @@ func decode(raw json.RawMessage, path string, key signals.Key, received time.Tim
 	}
 
 	if err := dialect.Unmarshal(raw, path, &event); err != nil {
-		return event, err //nolint:wrapcheck // names the field
+		return event, err
 	}
 
 	event.Source, event.Seq, event.Inbox, event.ReceivedAt = key.Source, 0, "", received
@@ -238,7 +238,7 @@ func (Dialect) Refuse(_ dialect.Request, err error) dialect.Response {
 }
 
 // Encode writes the event itself, without what belongs to the gateway.
-func (Dialect) Encode(event signals.Event) ([]byte, error) { //nolint:gocritic // the interface takes a copy
+func (Dialect) Encode(event signals.Event) ([]byte, error) {
 	event.Raw, event.Seq, event.Inbox = nil, 0, ""
 
 	body, err := json.Marshal(event)
