@@ -3,6 +3,7 @@ package main
 import (
 	"encoding"
 	"errors"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strconv"
@@ -91,6 +92,10 @@ func (d *decoder) unmarshal(n *node, into encoding.TextUnmarshaler, path string)
 	}
 
 	d.scalars[path] = n
+
+	if prefix, ok := into.(*netip.Prefix); ok {
+		into = (*privateNetwork)(prefix)
+	}
 
 	if err := into.UnmarshalText([]byte(n.text)); err != nil {
 		d.fault(n.line, path, n.unexpanded(err.Error()))

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/parleyhq/parley/activities/notify"
-	"github.com/parleyhq/parley/activities/outbound"
 	"github.com/parleyhq/parley/workflows/policy"
 )
 
@@ -110,26 +108,6 @@ func (f *configFile) Book(demo bool) (*policy.Book, error) {
 	}
 
 	return book, nil
-}
-
-// notifyConfig returns the channels as their package wants them.
-func (f *configFile) notifyConfig() notify.Config {
-	out := make(notify.Config, len(f.Channels))
-	for name, channel := range f.Channels {
-		out[name] = notify.Channel(channel)
-	}
-
-	return out
-}
-
-// outboundConfig returns the network as its package wants it.
-func (f *configFile) outboundConfig() outbound.Config {
-	out := outbound.Config{}
-	for _, network := range f.Network.Allow {
-		out.Allow = append(out.Allow, network.Prefix)
-	}
-
-	return out
 }
 
 func readConfig(path string) (data []byte, err error) {

@@ -10,8 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/parleyhq/parley/activities/notify"
-	"github.com/parleyhq/parley/activities/outbound"
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/workflows/policy"
 )
@@ -122,14 +120,13 @@ func TestPartialFile(t *testing.T) {
 	require.Equal(t, 24*time.Hour, twt.Policy.Idle.Close.Std())
 	require.Equal(t, 6, twt.Policy.Unreplied.Max)
 	require.Equal(t, policy.ModeRelay, book.Snapshot("zendata").Policy.Unreplied.Mode)
-	require.Equal(t, outbound.Config{Allow: []netip.Prefix{
+	require.Equal(t, []netip.Prefix{
 		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("192.168.0.7/32"),
-	}}, file.outboundConfig())
-	require.Equal(t, notify.Config{
+	}, file.Network.Allow)
+	require.Equal(t, map[string]channelConfig{
 		"log": {Kind: "log"}, "boss": {Kind: "log"},
 		"ops": {Kind: "webhook", URL: "https://hooks.example.com/T0/B0/abc?token=xyz", Secret: "ops-s3cret"},
-	}, file.notifyConfig())
-	require.NoError(t, file.notifyConfig().Validate())
+	}, file.Channels)
 
 	demo, err := file.Book(true)
 	require.NoError(t, err)

@@ -36,18 +36,18 @@ type ticketsConfig struct {
 
 // networkConfig says which private targets outbound requests may reach.
 type networkConfig struct {
-	Allow []privateNetwork `yaml:"allow" desc:"private networks that outbound requests may reach"`
+	Allow []netip.Prefix `yaml:"allow" desc:"private networks that outbound requests may reach"`
 }
 
 // privateNetwork is a network in CIDR form, or one address.
-type privateNetwork struct{ netip.Prefix }
+type privateNetwork netip.Prefix
 
 var errNetwork = errors.New("must be a network, such as 10.0.0.0/8, or an address")
 
 // UnmarshalText reads 10.0.0.0/8, fd00::/8 or 10.0.0.7.
 func (n *privateNetwork) UnmarshalText(text []byte) error {
 	if addr, err := netip.ParseAddr(string(text)); err == nil && addr.Zone() == "" {
-		n.Prefix = netip.PrefixFrom(addr, addr.BitLen())
+		*n = privateNetwork(netip.PrefixFrom(addr, addr.BitLen()))
 
 		return nil
 	}
@@ -57,7 +57,7 @@ func (n *privateNetwork) UnmarshalText(text []byte) error {
 		return errNetwork
 	}
 
-	n.Prefix = prefix
+	*n = privateNetwork(prefix)
 
 	return nil
 }
@@ -144,8 +144,7 @@ func (c *checker) url(field, text string) {
 }
 
 func (c *checker) network(field string, network *networkConfig) {
-	for i := range network.Allow {
-		prefix := network.Allow[i].Prefix
+	for i, prefix := range network.Allow {
 		if prefix.Masked() != prefix {
 			c.addf(fmt.Sprintf("%s.allow[%d]", field, i), "%s is no network; did you mean %s, or %s/%d for the one address?",
 				prefix, prefix.Masked(), prefix.Addr(), prefix.Addr().BitLen())

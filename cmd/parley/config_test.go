@@ -109,7 +109,7 @@ func runConfig(t *testing.T, environ map[string]string, args ...string) (stdout,
 	return out.String(), errs.String(), err
 }
 
-func environment(file string) map[string]string {
+func exampleEnvironment(file string) map[string]string {
 	environ := secrets()
 	environ["PARLEY_CONFIG"] = file
 	environ["PARLEY_KEYS"] = "admin:read:0123456789"
@@ -133,7 +133,7 @@ func TestConfigShowsEverything(t *testing.T) {
 		t.Run(tc.golden, func(t *testing.T) {
 			t.Parallel()
 
-			stdout, stderr, err := runConfig(t, environment("testdata/config/partial.yaml"), tc.args...)
+			stdout, stderr, err := runConfig(t, exampleEnvironment("testdata/config/partial.yaml"), tc.args...)
 			require.NoError(t, err)
 			require.NotContains(t, stdout+stderr, "s3cret")
 			require.NotContains(t, stdout+stderr, "0123456789")
@@ -195,13 +195,13 @@ func TestEverySettingIsDescribed(t *testing.T) {
 func TestConfigRefuses(t *testing.T) {
 	t.Parallel()
 
-	_, _, err := runConfig(t, environment("testdata/config/partial.yaml"), "--output", "xml")
+	_, _, err := runConfig(t, exampleEnvironment("testdata/config/partial.yaml"), "--output", "xml")
 	require.ErrorIs(t, err, errOutput)
 
-	_, _, err = runConfig(t, environment("testdata/config/nowhere.yaml"))
+	_, _, err = runConfig(t, exampleEnvironment("testdata/config/nowhere.yaml"))
 	require.ErrorIs(t, err, errConfigFile)
 
-	environ := environment("testdata/config/partial.yaml")
+	environ := exampleEnvironment("testdata/config/partial.yaml")
 	environ["PARLEY_STORE_PORT"] = "many"
 	_, _, err = runConfig(t, environ)
 	require.ErrorIs(t, err, errEnvironment)
