@@ -48,16 +48,11 @@ func (c *Courier) conversation(ctx context.Context, key signals.Key, letters []*
 		return err
 	}
 
-	var input any
-	if start := firstStart(key); start.Conversation != "" {
-		input = start
-	}
-
 	err = c.start(ctx, id, slices.Concat(parked, letters), opening{
 		workflow: signals.ConversationWorkflow,
 		reuse:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		summary:  conversationSummary(key, letters),
-		input:    input,
+		input:    firstStart(key),
 	})
 	if runID, ok := alreadyStarted(err); ok {
 		return c.afterClose(ctx, key, runID, letters, parked)
@@ -236,13 +231,16 @@ func eventsOf(letters []*letter, where fate) []signals.Event {
 	return events
 }
 
-// firstStart returns what a never-seen conversation must be told: its own chat
-// id, if the workflow id only has the hash.
+// firstStart returns what a never-seen conversation is told: that this is its
+// first session, so that it need not ask, and its own chat id, if the workflow
+// id only has the hash.
 func firstStart(key signals.Key) signals.Start {
+	start := signals.Start{Version: 1, Session: 1}
+
 	parsed, err := signals.ParseWorkflowID(key.WorkflowID())
-	if err == nil && parsed.Conversation == key.Conversation {
-		return signals.Start{}
+	if err != nil || parsed.Conversation != key.Conversation {
+		start.Conversation = key.Conversation
 	}
 
-	return signals.Start{Version: 1, Conversation: key.Conversation}
+	return start
 }

@@ -35,7 +35,7 @@ func TestNeverSeenConversationStarts(t *testing.T) {
 	require.Equal(t, "Ann on livechat", r.options.StaticSummary)
 	require.Zero(t, r.options.WorkflowExecutionTimeout)
 	require.Equal(t, enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE, r.options.WorkflowIDReusePolicy)
-	require.Empty(t, r.input.GetPayloads(), "session 1 needs no input")
+	require.Equal(t, signals.Start{Version: 1, Session: 1}, r.start(t), "it need not ask which session it is")
 	require.Zero(t, b.keeper.reads, "the keeper was asked although nothing is parked")
 }
 
@@ -49,7 +49,7 @@ func TestHashedChatIDIsHandedOver(t *testing.T) {
 
 		_, err := b.courier.Events(t.Context(), key, []signals.Event{message("m1", epoch)})
 		require.NoError(t, err)
-		require.Equal(t, signals.Start{Version: 1, Conversation: chat}, b.server.run(t, key.WorkflowID(), 0).start(t))
+		require.Equal(t, signals.Start{Version: 1, Session: 1, Conversation: chat}, b.server.run(t, key.WorkflowID(), 0).start(t))
 
 		b.server.end(t, key.WorkflowID(), signals.Result{Version: 1, Session: 1, ClosedAt: epoch})
 

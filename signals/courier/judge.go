@@ -59,7 +59,7 @@ func wasSeen(event *signals.Event, seqs map[string]int64, seen map[string][]time
 // does one without a thread that is not newer than the close.
 func isLate(event *signals.Event, past signals.Result) bool {
 	if event.Thread != "" {
-		return slices.Contains(past.Threads, event.Thread)
+		return slices.Contains(past.Threads, signals.RememberedID(event.Thread))
 	}
 
 	return !past.ClosedAt.IsZero() && !event.At.After(past.ClosedAt)
