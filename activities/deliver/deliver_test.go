@@ -24,6 +24,7 @@ import (
 	"github.com/parleyhq/parley/workflows/delivery"
 )
 
+//nolint:gochecknoglobals // a constant of these tests
 var chat = signals.Key{Source: "livechat", Conversation: "PJ0MRSHTDG"}
 
 // world is everything around the activities.
@@ -89,7 +90,9 @@ func attempt(t *testing.T, a *deliver.Activities, attempt delivery.Attempt) (del
 
 	var receipt delivery.Receipt
 
-	return receipt, value.Get(&receipt)
+	err = value.Get(&receipt)
+
+	return receipt, err
 }
 
 func noticeAttempt() delivery.Attempt {
@@ -135,11 +138,13 @@ func TestErrorsTellTheWorkflowWhatFollows(t *testing.T) {
 		delay time.Duration
 		final bool
 	}{
-		"temporary":           {outbound.Temporary("hooks.example.com: 500"), delivery.TemporaryError, "hooks.example.com: 500", 0, false},
-		"asked to wait":       {asked, delivery.TemporaryError, asked.Reason, time.Minute, false},
-		"permanent":           {outbound.Permanent("410 Gone"), delivery.PermanentError, "410 Gone", 0, true},
-		"wrapped":             {fmt.Errorf("channel ops: %w", outbound.Permanent("bad")), delivery.PermanentError, "bad", 0, true},
-		"ours, with a secret": {errors.New("https://hooks/sEcReT"), delivery.TemporaryError, "the attempt failed within Parley; its log says why", 0, false},
+		"temporary":     {outbound.Temporary("hooks.example.com: 500"), delivery.TemporaryError, "hooks.example.com: 500", 0, false},
+		"asked to wait": {asked, delivery.TemporaryError, asked.Reason, time.Minute, false},
+		"permanent":     {outbound.Permanent("410 Gone"), delivery.PermanentError, "410 Gone", 0, true},
+		"wrapped":       {fmt.Errorf("channel ops: %w", outbound.Permanent("bad")), delivery.PermanentError, "bad", 0, true},
+		"ours, with a secret": {
+			errors.New("https://hooks/sEcReT"), delivery.TemporaryError, "the attempt failed within Parley; its log says why", 0, false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -11,6 +11,8 @@ import (
 // escapes are the sequences by which a text commands a terminal (ECMA-48):
 // operating-system commands and other strings up to their end, control
 // sequences, and the short ones. Their C1 forms count as well.
+//
+//nolint:gocritic // the odd ranges are the standard's
 var escapes = regexp.MustCompile(
 	"(?:\x1b[\\]PX^_]|[\u0090\u0098\u009d\u009e\u009f])[^\x07\x1b\u009c]*(?:\x07|\x1b\\\\|\u009c)?" +
 		"|(?:\x1b\\[|\u009b)[\x30-\x3f]*[\x20-\x2f]*[\x40-\x7e]?" +

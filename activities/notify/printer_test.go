@@ -70,7 +70,8 @@ func TestAHostileVisitorCannotCommandTheTerminal(t *testing.T) {
 	order := annWaits()
 	order.About.VisitorName = "An\x1b[2Jn\x1b]0;pwned\x07\u202enna"
 	order.Event.Conversation = "X\r\nunreplied push 1/4"
-	order.Event.Unreplied.Text = "a\nb\tc\x00d\x07\x1b[31;1mred\x1b[0m \x1b]8;;http://evil\x1b\\link\x1b]8;;\x1b\\ \u009b31mC1 \u2066iso\u2069 \u200b\U000e0041\ufeff e\u2028f"
+	order.Event.Unreplied.Text = "a\nb\tc\x00d\x07\x1b[31;1mred\x1b[0m \x1b]8;;http://evil\x1b\\link\x1b]8;;\x1b\\ " +
+		"\u009b31mC1 \u2066iso\u2069 \u200b\U000e0041\ufeff e\u2028f"
 
 	line := notify.Line(order)
 	require.Equal(t, `unreplied push 2/4  livechat/X unreplied push 1/4  Annnna waits 10s: "a b cdred link C1 iso e f"`, line)

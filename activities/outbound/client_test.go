@@ -70,7 +70,7 @@ func TestPostRefusesForbiddenAddresses(t *testing.T) {
 
 	reached := make(chan struct{}, 1)
 	server := serve(t, func(http.ResponseWriter, *http.Request) { reached <- struct{}{} })
-	port := server.Listener.Addr().(*net.TCPAddr).AddrPort().Port() //nolint:forcetypeassert // it listens on TCP
+	port := server.Listener.Addr().(*net.TCPAddr).AddrPort().Port()
 
 	for name, url := range map[string]string{
 		"by address": server.URL + token,
@@ -260,7 +260,7 @@ func TestPostSpeaksModernTLSOnly(t *testing.T) {
 	t.Parallel()
 
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
-	server.TLS = &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10} //nolint:gosec // it is to be refused
+	server.TLS = &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}
 	server.StartTLS()
 	t.Cleanup(server.Close)
 

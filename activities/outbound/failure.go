@@ -9,7 +9,7 @@ import (
 
 // Failure is why an order did not go out. Its text is safe to show: it names
 // no URL beyond the host, and no secret.
-type Failure struct {
+type Failure struct { //nolint:errname // it is an outcome first, and an error second
 	Reason string
 	// Permanent: trying again is of no use.
 	Permanent bool

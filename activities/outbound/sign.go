@@ -19,7 +19,7 @@ const (
 	// raw body (the custom webhook of TWT Chat).
 	ChatSignatureHeader = "X-Chat-Signature"
 	// WebhookIDHeader stays the same over retries.
-	WebhookIDHeader = standardwebhooks.HeaderWebhookID
+	WebhookIDHeader = "Webhook-Id"
 	// standardSecret begins a secret in Standard Webhooks' own form, base64.
 	standardSecret = "whsec_"
 )

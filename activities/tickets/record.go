@@ -22,7 +22,7 @@ func (s *Store) Record(ctx context.Context, view signals.View, ticket *signals.T
 	if err != nil {
 		return fmt.Errorf("record session: %w", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // a no-op after Commit, which says whether it was kept
+	defer tx.Rollback()
 
 	if err := s.recordSession(ctx, tx, view); err != nil {
 		return err

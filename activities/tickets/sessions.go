@@ -81,7 +81,9 @@ type SessionFilter struct {
 	Status       signals.Status
 	Agent        string
 	Desk         string
-	Unreplied    *bool
+	// Tag is one of the session's tags.
+	Tag       string
+	Unreplied *bool
 	// Newest leaves out every session but a conversation's newest.
 	Newest bool
 }
@@ -97,6 +99,10 @@ func (s *Store) Sessions(ctx context.Context, filter SessionFilter, limit int, c
 	where.equal("s.status", string(filter.Status))
 	where.equal("s.agent", filter.Agent)
 	where.equal("s.desk", filter.Desk)
+
+	if filter.Tag != "" {
+		where.add("EXISTS (SELECT 1 FROM json_each(s.head, '$.tags') WHERE value = ?)", filter.Tag)
+	}
 
 	if filter.Unreplied != nil {
 		where.add("s.unreplied = ?", *filter.Unreplied)

@@ -16,6 +16,7 @@ import (
 	"github.com/parleyhq/parley/signals"
 )
 
+//nolint:gochecknoglobals // constants of these tests
 var (
 	opened = time.Date(2026, 11, 20, 10, 0, 0, 123456789, time.UTC)
 	chat   = signals.Key{Source: "livechat", Conversation: "PJ0MRSHTDG"}
@@ -25,7 +26,8 @@ func openDB(t *testing.T) *sql.DB {
 	t.Helper()
 
 	path := filepath.Join(t.TempDir(), "parley.db")
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=busy_timeout(5000)&_txlock=immediate")
+	db, err := sql.Open("sqlite", "file:"+path+
+		"?_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=busy_timeout(5000)&_txlock=immediate")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 
@@ -165,12 +167,18 @@ func TestUpdates(t *testing.T) {
 		updates []signals.TicketRef
 		want    signals.TicketRef
 	}{
-		"failed":                     {[]signals.TicketRef{failed}, failed},
-		"created twice":              {[]signals.TicketRef{created, created}, created},
-		"created after it failed":    {[]signals.TicketRef{failed, created}, created},
-		"failed late":                {[]signals.TicketRef{created, failed}, created},
-		"empty fields stay":          {[]signals.TicketRef{created, {ID: id, URL: "https://x.example.com"}}, signals.TicketRef{ExternalID: "77", URL: "https://x.example.com", Status: signals.TicketStatusCreated}},
-		"by its session, without id": {[]signals.TicketRef{{Session: 1, ExternalID: "8"}}, signals.TicketRef{ExternalID: "8", Status: signals.TicketStatusPending}},
+		"failed":                  {[]signals.TicketRef{failed}, failed},
+		"created twice":           {[]signals.TicketRef{created, created}, created},
+		"created after it failed": {[]signals.TicketRef{failed, created}, created},
+		"failed late":             {[]signals.TicketRef{created, failed}, created},
+		"empty fields stay": {
+			[]signals.TicketRef{created, {ID: id, URL: "https://x.example.com"}},
+			signals.TicketRef{ExternalID: "77", URL: "https://x.example.com", Status: signals.TicketStatusCreated},
+		},
+		"by its session, without id": {
+			[]signals.TicketRef{{Session: 1, ExternalID: "8"}},
+			signals.TicketRef{ExternalID: "8", Status: signals.TicketStatusPending},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -320,7 +328,8 @@ func TestLists(t *testing.T) {
 		}
 
 		for want, filter := range map[int]tickets.TicketFilter{
-			6: {Source: "acquire"}, 7: {Status: signals.TicketStatusFailed}, 2: {Conversation: "c0"}, 1: {Conversation: "c1", Status: signals.TicketStatusCreated},
+			6: {Source: "acquire"}, 7: {Status: signals.TicketStatusFailed}, 2: {Conversation: "c0"},
+			1: {Conversation: "c1", Status: signals.TicketStatusCreated},
 		} {
 			page, _, err := store.Tickets(t.Context(), filter, 0, "")
 			require.NoError(t, err)

@@ -162,11 +162,14 @@ func TestRefusals(t *testing.T) {
 		permanent bool
 		wait      time.Duration
 	}{
-		"gone":        {says(410, ""), "410 Gone", true, 0},
-		"not found":   {says(404, ""), "404 Not Found", false, 0},
-		"a redirect":  {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }, "302 Found", false, 0},
-		"hangs up":    {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "hung up", false, 0},
-		"asks for it": {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", "60"); w.WriteHeader(429) }, "429", false, time.Minute},
+		"gone":       {says(410, ""), "410 Gone", true, 0},
+		"not found":  {says(404, ""), "404 Not Found", false, 0},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }, "302 Found", false, 0},
+		"hangs up":   {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "hung up", false, 0},
+		"asks for it": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "60")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}, "429", false, time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

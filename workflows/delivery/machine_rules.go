@@ -33,22 +33,19 @@ type Rules struct {
 	MaxSessions int
 }
 
-// RulesFor returns the rules of a recorded version.
-func RulesFor(version int) Rules {
-	switch version {
-	default:
-		return Rules{
-			Idle:            10 * time.Minute,
-			FirstRetry:      time.Second,
-			MaxRetry:        5 * time.Minute,
-			MaxRetryAfter:   time.Hour,
-			NoticeLimit:     24 * time.Hour,
-			TicketLimit:     72 * time.Hour,
-			MaxPending:      500,
-			MaxPendingBytes: 512 << 10,
-			MaxOrderBytes:   128 << 10,
-			MaxSessions:     64,
-		}
+// RulesFor returns the rules of a recorded version. So far there is one.
+func RulesFor(_ int) Rules {
+	return Rules{
+		Idle:            10 * time.Minute,
+		FirstRetry:      time.Second,
+		MaxRetry:        5 * time.Minute,
+		MaxRetryAfter:   time.Hour,
+		NoticeLimit:     24 * time.Hour,
+		TicketLimit:     72 * time.Hour,
+		MaxPending:      500,
+		MaxPendingBytes: 512 << 10,
+		MaxOrderBytes:   128 << 10,
+		MaxSessions:     64,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/parleyhq/parley/workflows/delivery"
 )
 
+//nolint:gochecknoglobals // constants of these tests
 var (
 	chat  = signals.Key{Source: "livechat", Conversation: "PJ0MRSHTDG"}
 	start = time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
@@ -81,7 +82,7 @@ func TestAFailedHeadBlocksAndBacksOff(t *testing.T) {
 	require.NoError(t, m.Apply(notice(2, "e2", time.Time{}), start))
 
 	now := start
-	pauses := []time.Duration{1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300}
+	pauses := []int{1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300}
 
 	for i, pause := range pauses {
 		attempt, ok := m.Tick(now)
@@ -93,7 +94,7 @@ func TestAFailedHeadBlocksAndBacksOff(t *testing.T) {
 
 		deadline, ok := m.Next()
 		require.True(t, ok)
-		require.Equal(t, now.Add(pause*time.Second), deadline.At)
+		require.Equal(t, now.Add(time.Duration(pause)*time.Second), deadline.At)
 		require.Equal(t, fmt.Sprintf("attempt %d", i+2), deadline.What)
 
 		_, ok = m.Tick(deadline.At.Add(-time.Nanosecond))

@@ -3,6 +3,7 @@ package delivery
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/log"
@@ -95,7 +96,7 @@ func (r *run) setup(ctx workflow.Context, input *Input) error {
 
 	err := workflow.SetQueryHandler(ctx, signals.StateQuery, func() (*State, error) { return r.machine.State, nil })
 	if err != nil {
-		return err
+		return fmt.Errorf("register query: %w", err)
 	}
 
 	r.orders = workflow.GetSignalChannel(ctx, signals.OrdersSignal)
