@@ -52,7 +52,7 @@ func (m *Machine) seen(session int, counter int64) bool {
 
 	if !known && len(m.Counters) >= m.Rules.MaxSessions {
 		oldest := session
-		for other := range m.Counters {
+		for other := range m.Counters { //workflowcheck:ignore // the least is the same in any order
 			oldest = min(oldest, other)
 		}
 
