@@ -52,7 +52,8 @@ func (m *Machine) seen(session int, counter int64) bool {
 
 	if !known && len(m.Counters) >= m.Rules.MaxSessions {
 		oldest := session
-		for other := range m.Counters { //workflowcheck:ignore // the least is the same in any order
+		// The least is the same in any order.
+		for other := range m.Counters { //workflowcheck:ignore
 			oldest = min(oldest, other)
 		}
 
