@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/parleyhq/parley/activities/tickets"
+	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/webhooks"
+)
+
+// past shows the store of closed sessions to the edge and to dispatch, in their
+// words.
+type past struct{ store *tickets.Store }
+
+var _ webhooks.SessionStore = past{}
+
+func (p past) Session(ctx context.Context, key signals.Key, session int) (signals.View, error) {
+	view, err := p.store.Session(ctx, key, session)
+
+	return view, notFound(err)
+}
+
+func (p past) ClosedSessions(ctx context.Context, filter webhooks.SessionFilter) ([]signals.View, string, error) {
+	wanted := tickets.SessionFilter{
+		Source: filter.Source, Agent: filter.Agent, Desk: filter.Desk, Tag: filter.Tag, Newest: true,
+	}
+
+	if filter.Unreplied {
+		wanted.Unreplied = &filter.Unreplied
+	}
+
+	views, next, err := p.store.Sessions(ctx, wanted, filter.Limit, filter.Cursor)
+
+	return views, next, notFound(err)
+}
+
+func (p past) Ticket(ctx context.Context, id string) (signals.Ticket, error) {
+	ticket, err := p.store.Ticket(ctx, id)
+
+	return ticket, notFound(err)
+}
+
+func (p past) Tickets(ctx context.Context, filter webhooks.TicketFilter) ([]signals.Ticket, string, error) {
+	found, next, err := p.store.Tickets(ctx, tickets.TicketFilter{Source: filter.Source, Status: filter.Status},
+		filter.Limit, filter.Cursor)
+
+	return found, next, notFound(err)
+}
+
+// Next is with what a run starts that was begun from outside: the store knows
+// the number and the time of the session before. What that session
+// had seen it does not know, but nothing that is older than its close counts.
+func (p past) Next(ctx context.Context, workflowID string) (signals.Start, bool, error) {
+	view, err := p.store.SessionOf(ctx, workflowID, 0)
+	if errors.Is(err, tickets.ErrNotFound) {
+		return signals.Start{}, false, nil
+	}
+
+	if err != nil {
+		return signals.Start{}, false, fmt.Errorf("read the session before: %w", err)
+	}
+
+	start := signals.Start{Version: 1, Session: view.Session + 1, Conversation: view.ID}
+
+	if view.ClosedAt != nil {
+		start.ClosedAt = *view.ClosedAt
+	}
+
+	return start, true, nil
+}
+
+// notFound gives the edge its own error for what the store does not have.
+func notFound(err error) error {
+	if errors.Is(err, tickets.ErrNotFound) {
+		return fmt.Errorf("%w: %w", webhooks.ErrNotFound, err)
+	}
+
+	return err
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/parleyhq/parley/signals/courier"
+	"github.com/parleyhq/parley/webhooks"
+	"github.com/parleyhq/parley/webhooks/inbox"
+	"github.com/parleyhq/parley/worker"
+	"github.com/parleyhq/parley/worker/embedded"
+)
+
+// settings are all environment variables of the process. Each part belongs to
+// the package that uses it.
+type settings struct {
+	Process  processSettings
+	HTTP     webhooks.Config
+	Temporal embedded.Config
+	Worker   worker.Config
+	Courier  courier.Config
+	Inbox    inbox.Config
+}
+
+// processSettings are those that belong to no package below.
+type processSettings struct {
+	// ConfigFile is read by findConfigFile; it may be missing unless named.
+	ConfigFile string     `env:"PARLEY_CONFIG"     envDefault:"parley.yaml" desc:"configuration file: sources, policies, channels"`
+	LogLevel   slog.Level `env:"PARLEY_LOG_LEVEL"  envDefault:"info"        desc:"least severe log line: debug, info, warn, error"`
+	LogFormat  string     `env:"PARLEY_LOG_FORMAT" envDefault:"text"        desc:"text or json"`
+}
+
+var errSetting = errors.New("cannot be used")
+
+// readSettings reads the environment, with every fault in one line.
+func readSettings() (*settings, error) {
+	var all settings
+
+	if err := parseEnv(envConfig{config: &all}, environment()); err != nil {
+		return nil, err
+	}
+
+	if format := all.Process.LogFormat; format != "text" && format != "json" {
+		return nil, fmt.Errorf("PARLEY_LOG_FORMAT=%q %w: set text or json", format, errSetting)
+	}
+
+	return &all, nil
+}
+
+func (s *settings) logger(out io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: s.Process.LogLevel}
+
+	if s.Process.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(out, options))
+	}
+
+	return slog.New(slog.NewTextHandler(out, options))
+}

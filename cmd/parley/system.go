@@ -1,0 +1,311 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"github.com/parleyhq/parley/activities/deliver"
+	"github.com/parleyhq/parley/activities/dispatch"
+	"github.com/parleyhq/parley/activities/notify"
+	"github.com/parleyhq/parley/activities/outbound"
+	"github.com/parleyhq/parley/activities/tickets"
+	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/signals/courier"
+	"github.com/parleyhq/parley/signals/dialects"
+	"github.com/parleyhq/parley/webhooks"
+	"github.com/parleyhq/parley/webhooks/inbox"
+	"github.com/parleyhq/parley/worker"
+	"github.com/parleyhq/parley/worker/embedded"
+	"github.com/parleyhq/parley/workflows/policy"
+)
+
+// databaseFile holds what Temporal does not have: closed sessions, tickets,
+// parked and account events.
+const databaseFile = "parley.db"
+
+// system is everything that runs in one process. What is started is stopped in
+// the reverse order: HTTP, courier, worker, client, Temporal, database, lock.
+type system struct {
+	settings *settings
+	file     *configFile
+	book     *policy.Book
+	sources  []webhooks.Source
+	log      *slog.Logger
+	stdout   io.Writer
+
+	server    *embedded.Server
+	address   string
+	namespace string
+	temporal  client.Client
+	db        *sql.DB
+	inbox     *inbox.Inbox
+	sessions  *tickets.Store
+	courier   *courier.Courier
+	metrics   *worker.Metrics
+	edge      *webhooks.Server
+
+	stops []stop
+}
+
+// stop ends one part.
+type stop struct {
+	what string
+	do   func(ctx context.Context) error
+}
+
+func (s *system) later(what string, do func(ctx context.Context) error) {
+	s.stops = append(s.stops, stop{what: what, do: do})
+}
+
+// up starts every part. After an error down ends those that run.
+func (s *system) up(ctx context.Context) error {
+	if err := s.settings.HTTP.Validate(); err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+
+	for _, part := range []func(context.Context) error{
+		s.claim, s.openStores, s.startMetrics, s.startTemporal, s.startCourier, s.buildEdge, s.startWorker, s.startUpkeep,
+	} {
+		if err := part(ctx); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
+
+// down stops what runs; it takes at most stopPatience.
+func (s *system) down(log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
+	defer cancel()
+
+	var errs []error
+
+	for _, each := range slices.Backward(s.stops) {
+		begun := time.Now()
+		if err := each.do(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop %s: %w", each.what, err))
+		}
+
+		log.Debug("stopped", slog.String("part", each.what), slog.Duration("took", time.Since(begun)))
+	}
+
+	s.stops = nil
+
+	return errors.Join(errs...)
+}
+
+// claim keeps other processes off the data directory, whoever runs Temporal.
+func (s *system) claim(context.Context) error {
+	lock, err := embedded.Lock(s.settings.Temporal.DataDir)
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+
+	s.settings.Temporal.Lock = lock
+	s.later("data directory", func(context.Context) error { return lock.Close() })
+
+	return nil
+}
+
+func (s *system) openStores(ctx context.Context) error {
+	db, err := inbox.Open(ctx, filepath.Join(s.settings.Temporal.DataDir, databaseFile))
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+
+	s.db = db
+	s.later("database", func(context.Context) error { return db.Close() })
+
+	config := s.settings.Inbox
+	config.RetryWindow = s.retryWindow
+
+	if s.inbox, err = inbox.New(ctx, db, config, s.log); err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+
+	if s.sessions, err = tickets.Open(ctx, db); err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+
+	return nil
+}
+
+func (s *system) retryWindow(source string) time.Duration {
+	return s.book.Snapshot(source).RetryWindow.Std()
+}
+
+func (s *system) channelsOf(source string, kind signals.Type) []string {
+	under := s.book.Snapshot(source)
+
+	return under.Policy.Channels(kind)
+}
+
+func (s *system) startMetrics(context.Context) error {
+	metrics, err := worker.NewMetrics()
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+
+	s.metrics = metrics
+	s.later("metrics", func(context.Context) error { return metrics.Close() })
+
+	return nil
+}
+
+// startTemporal uses the cluster of the environment, or starts one here.
+func (s *system) startTemporal(ctx context.Context) error {
+	address, namespace := "", ""
+
+	if worker.External() {
+		s.address = os.Getenv(worker.AddressVariable)
+	} else {
+		server, err := embedded.Start(ctx, s.settings.Temporal, worker.SearchAttributes(), s.log)
+		if err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
+
+		s.server = server
+		s.later("Temporal", server.Stop)
+
+		address, namespace = server.FrontendAddress(), server.Namespace()
+	}
+
+	temporal, namespace, err := worker.Dial(ctx, address, namespace, s.metrics, s.log)
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+
+	s.temporal, s.namespace = temporal, namespace
+	s.later("client", func(context.Context) error {
+		temporal.Close()
+
+		return nil
+	})
+
+	const patience = 30 * time.Second
+
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+
+	if err := worker.EnsureAttributes(ctx, temporal, namespace); err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+
+	return nil
+}
+
+func (s *system) startCourier(context.Context) error {
+	config := s.settings.Courier
+	config.RetryWindow = s.retryWindow
+
+	s.courier = courier.New(s.temporal, s.inbox, config, s.log)
+	s.later("courier", s.courier.Close)
+
+	return nil
+}
+
+// startWorker puts workflows and activities to work.
+func (s *system) startWorker(context.Context) error {
+	requests := outbound.NewClient(outbound.Config{Allow: s.file.Network.Allow})
+	channels := make(notify.Config, len(s.file.Channels))
+
+	for name, channel := range s.file.Channels {
+		channels[name] = notify.Channel{Kind: channel.Kind, URL: channel.URL, Secret: channel.Secret}
+	}
+
+	system := tickets.Config{Kind: s.file.Tickets.Kind, URL: s.file.Tickets.URL, Secret: s.file.Tickets.Secret}
+	delivering := &deliver.Activities{
+		Notices:      notify.New(channels, requests, notify.NewPrinter(s.stdout, s.log)),
+		TicketSystem: tickets.NewWebhook(system, requests, s.sessions),
+		Tickets:      s.sessions, Courier: s.courier, Channels: s.channelsOf, Log: s.log,
+	}
+	deciding := &dispatch.Activities{
+		Sender: s.courier, Sessions: s.sessions, Archive: ledger{s.inbox}, Past: past{s.sessions},
+	}
+
+	running := worker.New(s.temporal, s.settings.Worker, s.book.Snapshot, deciding, delivering)
+	if err := worker.Start(running); err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+
+	s.later("worker", func(context.Context) error {
+		running.Stop()
+		requests.Close()
+
+		return nil
+	})
+
+	return nil
+}
+
+// buildEdge builds the HTTP edge and takes its port, so that a taken one shows
+// before anything is promised; it answers from the banner on.
+func (s *system) buildEdge(ctx context.Context) error {
+	edge, err := webhooks.New(s.settings.HTTP, webhooks.Deps{
+		Sources: s.sources, Own: dialects.Table()[policy.DialectParley], Acceptor: s.courier,
+		Accounts: ledger{s.inbox}, Ledger: ledger{s.inbox}, Inbox: ledger{s.inbox}, Sessions: past{s.sessions},
+		Temporal: s.temporal, Database: s.db, Metrics: s.metrics.Handler, Scope: s.metrics.Scope, Log: s.log, Version: version,
+	})
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+
+	if err := edge.Listen(ctx); err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+
+	s.edge = edge
+
+	return nil
+}
+
+// startUpkeep sweeps and prunes, and registers the edge's stop last, so that it
+// is the first to end.
+func (s *system) startUpkeep(context.Context) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+
+	go func() { done <- s.inbox.Run(ctx) }()
+
+	s.later("upkeep", func(context.Context) error {
+		cancel()
+
+		return <-done
+	})
+	s.later("HTTP", s.edge.Shutdown)
+
+	go s.prune(ctx)
+
+	return nil
+}
+
+// prune forgets closed sessions and tickets after the retention.
+func (s *system) prune(ctx context.Context) {
+	const every = time.Hour
+
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+
+	for {
+		if _, err := s.sessions.Prune(ctx, time.Now().Add(-s.settings.Temporal.Retention)); err != nil && ctx.Err() == nil {
+			s.log.Error("old sessions could not be pruned; it is tried again", slog.Any("error", err))
+		}
+
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}

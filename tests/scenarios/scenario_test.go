@@ -1,0 +1,148 @@
+package scenarios_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/stretchr/testify/require"
+
+	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/policy"
+)
+
+// scenario is one file.
+type scenario struct {
+	Name   string         `yaml:"name"`
+	Rule   string         `yaml:"rule"`
+	Source source         `yaml:"source"`
+	Policy map[string]any `yaml:"policy"`
+	Steps  []step         `yaml:"steps"`
+}
+
+// source is what a scenario says of the connected account.
+type source struct {
+	Dialect string            `yaml:"dialect"`
+	Routing policy.Routing    `yaml:"routing"`
+	Title   string            `yaml:"title"`
+	Groups  map[string]string `yaml:"groups"`
+	Hours   *policy.Calendar  `yaml:"hours"`
+	Tickets string            `yaml:"tickets"`
+	// Closed is when the session before closed, Threads what it had.
+	Closed  *policyTime `yaml:"closed"`
+	Threads []string    `yaml:"threads"`
+}
+
+// step is one thing that happens; see the package comment.
+type step struct {
+	At      *policyTime `yaml:"at"`
+	Event   event       `yaml:",inline"`
+	Batch   []event     `yaml:"batch"`
+	Tick    *policyTime `yaml:"tick"`
+	Outage  *policyTime `yaml:"outage"`
+	Command string      `yaml:"command"`
+	Agent   string      `yaml:"agent"`
+	By      string      `yaml:"by"`
+	Reason  string      `yaml:"reason"`
+	Until   *policyTime `yaml:"until"`
+	Refused string      `yaml:"refused"`
+	Expect  *expected   `yaml:"expect"`
+}
+
+type event struct {
+	Type   signals.Type   `yaml:"type"`
+	From   string         `yaml:"from"`
+	Text   string         `yaml:"text"`
+	ID     string         `yaml:"id"`
+	Thread string         `yaml:"thread"`
+	Said   *policyTime    `yaml:"said"`
+	With   map[string]any `yaml:"with"`
+}
+
+// expected is what a scenario expects of the conversation; what it leaves out
+// may be anything.
+type expected struct {
+	Status    *signals.Status       `yaml:"status"`
+	Unreplied *bool                 `yaml:"unreplied"`
+	Since     *policyTime           `yaml:"since"`
+	Pushes    *int                  `yaml:"push_times"`
+	Agent     *string               `yaml:"agent"`
+	Desk      *string               `yaml:"desk"`
+	Tags      *[]string             `yaml:"tags"`
+	Present   *[]string             `yaml:"present"`
+	Messages  *map[string]int64     `yaml:"messages"`
+	Counts    *map[string]int64     `yaml:"counts"`
+	Clocks    map[string]policyTime `yaml:"clocks"`
+	Orders    *[]string             `yaml:"orders"`
+	Timeline  []string              `yaml:"timeline"`
+	Untold    []string              `yaml:"untold"`
+	Ticket    *ticket               `yaml:"ticket"`
+}
+
+type ticket struct {
+	Status     string    `yaml:"status"`
+	Reason     string    `yaml:"reason"`
+	Unreplied  *bool     `yaml:"unreplied"`
+	Transcript *[]string `yaml:"transcript"`
+}
+
+// policyTime is an offset from the start of a scenario, such as +5m30s.
+type policyTime time.Duration
+
+func (p *policyTime) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(bytes.TrimPrefix(text, []byte("+"))))
+	if err != nil {
+		return fmt.Errorf("an offset such as +5m30s: %w", err)
+	}
+
+	*p = policyTime(parsed)
+
+	return nil
+}
+
+func load(t *testing.T, path string) scenario {
+	t.Helper()
+
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+
+	var s scenario
+
+	require.NoError(t, yaml.UnmarshalWithOptions(data, &s, yaml.Strict()), path)
+	require.NotEmpty(t, s.Name)
+	require.NotEmpty(t, s.Rule)
+	require.NotEmpty(t, s.Steps)
+
+	return s
+}
+
+// under is the policy of a scenario: the defaults of its dialect and what it
+// changes of them.
+func (s *scenario) under(t *testing.T) policy.Snapshot {
+	t.Helper()
+
+	p := policy.DefaultFor(s.Source.Dialect)
+
+	if len(s.Policy) > 0 {
+		data, err := yaml.Marshal(s.Policy)
+		require.NoError(t, err)
+		require.NoError(t, yaml.UnmarshalWithOptions(data, &p, yaml.Strict()))
+	}
+
+	snapshot := policy.Snapshot{
+		Source: key.Source, Dialect: s.Source.Dialect, PolicyName: "scenario", Policy: p, Routing: s.Source.Routing,
+		Title: s.Source.Title, Groups: s.Source.Groups, RetryWindow: policy.Duration(2 * time.Minute), TicketKind: s.Source.Tickets,
+	}
+
+	if s.Source.Hours != nil {
+		hours, err := s.Source.Hours.Hours("hours")
+		require.NoError(t, err)
+
+		snapshot.Hours = hours
+	}
+
+	return snapshot
+}
