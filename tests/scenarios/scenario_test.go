@@ -29,11 +29,18 @@ type source struct {
 	Routing policy.Routing    `yaml:"routing"`
 	Title   string            `yaml:"title"`
 	Groups  map[string]string `yaml:"groups"`
-	Hours   *policy.Calendar  `yaml:"hours"`
+	Hours   *hours            `yaml:"hours"`
 	Tickets string            `yaml:"tickets"`
 	// Closed is when the session before closed, Threads what it had.
 	Closed  *policyTime `yaml:"closed"`
 	Threads []string    `yaml:"threads"`
+}
+
+// hours is a [policy.Calendar] with its days apart.
+type hours struct {
+	Zone     string              `yaml:"zone"`
+	Holidays []string            `yaml:"holidays"`
+	Days     map[string][]string `yaml:"days"`
 }
 
 // step is one thing that happens; see the package comment.
@@ -138,10 +145,11 @@ func (s *scenario) under(t *testing.T) policy.Snapshot {
 	}
 
 	if s.Source.Hours != nil {
-		hours, err := s.Source.Hours.Hours("hours")
+		calendar := policy.Calendar{Zone: s.Source.Hours.Zone, Holidays: s.Source.Hours.Holidays, Days: s.Source.Hours.Days}
+		open, err := calendar.Hours("hours")
 		require.NoError(t, err)
 
-		snapshot.Hours = hours
+		snapshot.Hours = open
 	}
 
 	return snapshot

@@ -33,6 +33,4 @@ type Dispatch struct {
 type Record struct {
 	View   signals.View    `json:"view"`
 	Ticket *signals.Ticket `json:"ticket,omitempty"`
-	// Next is with what the session after this one starts.
-	Next signals.Start `json:"next"`
 }

@@ -133,7 +133,7 @@ func (m *Machine) evict() {
 
 	if gone.Thread == "" {
 		m.WroteAt = latest(m.WroteAt, gone.At)
-	} else {
+	} else if !m.threadClosedBy(gone.Thread, gone.At) {
 		m.markThread(gone.Thread, gone.At)
 	}
 }

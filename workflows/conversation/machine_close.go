@@ -163,7 +163,7 @@ func (m *Machine) effectiveClose() *closeFact {
 // does but a command: its events belong to the closed session.
 func (m *Machine) reopened(fact *closeFact) bool {
 	if m.ReopenedAt.After(fact.At) || m.WroteAt.After(fact.At) ||
-		m.visitorWrote(fact.At, func(thread string) bool { return thread == "" }) {
+		m.visitorWrote(fact.At, func(k *kept) bool { return k.Thread == "" }) {
 		return true
 	}
 
@@ -176,8 +176,13 @@ func (m *Machine) reopened(fact *closeFact) bool {
 		return false
 	}
 
-	return m.visitorWrote(fact.At, func(thread string) bool { return thread != "" && !m.threadClosed(thread) }) ||
-		slices.ContainsFunc(m.Threads, func(t threadMark) bool { return t.VisitorAt.After(fact.At) && !m.threadClosed(t.ID) })
+	return m.visitorWrote(fact.At, func(k *kept) bool { return k.Thread != "" && !m.threadClosedBy(k.Thread, k.At) }) ||
+		slices.ContainsFunc(m.Threads, func(t threadMark) bool { return t.VisitorAt.After(fact.At) })
+}
+
+// threadClosedBy reports whether the platform had closed the thread at a time.
+func (m *Machine) threadClosedBy(id string, at time.Time) bool {
+	return slices.ContainsFunc(m.Closes, func(c closeFact) bool { return c.Thread == id && !c.At.After(at) })
 }
 
 // threadClosed reports whether the platform closed the thread.
@@ -207,7 +212,7 @@ func (m *Machine) deriveStatus(closing *closeFact) signals.Status {
 // put there and nobody took it since, or the last agent left while the visitor
 // was owed an answer.
 func (m *Machine) waits() bool {
-	if !m.QueuedAt.IsZero() && m.lastClaim().Before(m.QueuedAt) {
+	if !m.QueuedAt.IsZero() && latest(m.lastClaim(), m.AnsweredAt).Before(m.QueuedAt) {
 		return true
 	}
 

@@ -2,6 +2,7 @@ package conversation
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/parleyhq/parley/signals"
@@ -50,6 +51,23 @@ func (m *Machine) enterForm(event *signals.Event) bool {
 	return true
 }
 
+// kindSign is a kept entry that is no message: an escalation, or a message that
+// only a platform's report tells of. It lifts a close and ends a snooze.
+const kindSign signals.MessageKind = "sign"
+
+func (m *Machine) sign(event *signals.Event, at time.Time) {
+	m.insert(kept{
+		ID: signals.RememberedID("!" + prefer(event.ID, strconv.FormatInt(m.Accepted, 10))), At: at, ClockAt: clockTime(event),
+		Kind: kindSign, Thread: event.Thread, Claimed: signals.RoleVisitor, Role: signals.RoleVisitor,
+	})
+}
+
+func (m *Machine) insert(entry kept) {
+	at, _ := slices.BinarySearchFunc(m.Kept, entry, compareKept)
+	m.Kept = slices.Insert(m.Kept, at, entry)
+	m.resolve(&m.Kept[at])
+}
+
 func (m *Machine) keep(event *signals.Event, id, kind string, automatic bool) bool {
 	entry := kept{
 		ID: signals.RememberedID(prefer(id, event.ID)), Kind: signals.MessageKind(kind), At: event.At, ClockAt: clockTime(event),
@@ -69,9 +87,7 @@ func (m *Machine) keep(event *signals.Event, id, kind string, automatic bool) bo
 		m.Kept = slices.Delete(m.Kept, at, at+1)
 	}
 
-	at, _ := slices.BinarySearchFunc(m.Kept, entry, compareKept)
-	m.Kept = slices.Insert(m.Kept, at, entry)
-	m.resolve(&m.Kept[at])
+	m.insert(entry)
 
 	return true
 }
@@ -183,9 +199,7 @@ func (m *Machine) deleteMessage(event *signals.Event) {
 		return
 	}
 
-	mark := kept{ID: id, At: event.At, ClockAt: event.At, Deleted: true, Role: signals.RoleUnknown}
-	at, _ := slices.BinarySearchFunc(m.Kept, mark, compareKept)
-	m.Kept = slices.Insert(m.Kept, at, mark)
+	m.insert(kept{ID: id, At: event.At, ClockAt: event.At, Deleted: true, Role: signals.RoleUnknown})
 }
 
 // resolveRoles looks at every kept message anew: a join that came later may
@@ -213,7 +227,10 @@ func (m *Machine) resolve(entry *kept) {
 	}
 
 	entry.Role = m.roleOf(entry.Author, entry.Claimed)
-	m.count(entry)
+
+	if entry.Kind != kindSign {
+		m.count(entry)
+	}
 
 	if entry.Private || entry.Kind == signals.KindSystem || entry.Kind == signals.KindCustom {
 		return
@@ -222,6 +239,11 @@ func (m *Machine) resolve(entry *kept) {
 	switch entry.Role { //nolint:exhaustive // the others move nothing
 	case signals.RoleVisitor:
 		m.VisitorAt = latest(m.VisitorAt, entry.At)
+
+		if entry.Author != "" {
+			who := m.member(entry.Author)
+			who.LastAt = latest(who.LastAt, entry.At)
+		}
 	case signals.RoleAgent:
 		if entry.Auto {
 			return
@@ -246,11 +268,10 @@ func (m *Machine) resolve(entry *kept) {
 	}
 }
 
-// visitorWrote reports whether the visitor wrote later than at, in a thread
-// that fits.
-func (m *Machine) visitorWrote(at time.Time, fits func(thread string) bool) bool {
+// visitorWrote reports whether the visitor wrote later than at what fits.
+func (m *Machine) visitorWrote(at time.Time, fits func(k *kept) bool) bool {
 	return slices.ContainsFunc(m.Kept, func(k kept) bool {
-		return k.Role == signals.RoleVisitor && !k.Private && k.At.After(at) && fits(k.Thread)
+		return k.Role == signals.RoleVisitor && !k.Private && k.At.After(at) && fits(&k)
 	})
 }
 

@@ -66,11 +66,7 @@ func (m *Machine) enterReport(event *signals.Event, now time.Time) {
 	// The report stands for the visitor's message, which nobody else tells.
 	m.VisitorAt = latest(m.VisitorAt, report.Since)
 
-	if event.Thread == "" {
-		m.WroteAt = latest(m.WroteAt, report.Since)
-	} else {
-		m.markThread(event.Thread, report.Since)
-	}
+	m.sign(event, report.Since)
 
 	m.relayPush(event, now)
 }

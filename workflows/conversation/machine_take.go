@@ -83,7 +83,8 @@ func loud(t signals.Type) bool {
 // touch keeps the newest sign of life of the visitor, by which the idle clock
 // stops.
 func (m *Machine) touch(event *signals.Event) {
-	if event.Actor == nil || event.Type == signals.ParticipantLeft || event.Type == signals.PresenceChanged {
+	if event.Actor == nil || event.Type == signals.ParticipantLeft || event.Type == signals.UnrepliedReported ||
+		event.Presence != nil && event.Presence.State != signals.PresenceBack {
 		return
 	}
 
@@ -161,11 +162,7 @@ func (m *Machine) enterEscalation(event *signals.Event) {
 	m.escalatedAt(event.At)
 	m.QueuedAt = latest(m.QueuedAt, event.At)
 
-	if event.Thread == "" {
-		m.ReopenedAt = latest(m.ReopenedAt, event.At)
-	} else {
-		m.markThread(event.Thread, event.At)
-	}
+	m.sign(event, event.At)
 
 	if event.Escalation != nil && event.Escalation.AgentID != "" {
 		m.claim(event.Escalation.AgentID, "", "", event.At)

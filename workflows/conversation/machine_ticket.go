@@ -120,7 +120,7 @@ func (m *Machine) Record(runID string) *Record {
 
 	view := m.View(runID, true)
 
-	return &Record{View: view, Ticket: m.makeTicket(), Next: m.Result().Next()}
+	return &Record{View: view, Ticket: m.makeTicket()}
 }
 
 // Result is what the completed run returns.

@@ -41,9 +41,8 @@ type State struct {
 	Roster   []member     `json:"roster,omitempty"`
 	Threads  []threadMark `json:"threads,omitempty"`
 	Closes   []closeFact  `json:"closes,omitempty"`
-	// ReopenedAt is the newest command, or escalation without a thread, that
-	// lifts a close; WroteAt is the same of the visitor's messages without a
-	// thread that are no longer kept.
+	// ReopenedAt is the newest command that lifts a close; WroteAt is the newest
+	// of the visitor's messages without a thread that are no longer kept.
 	ReopenedAt time.Time `json:"reopened_at,omitzero"`
 	WroteAt    time.Time `json:"wrote_at,omitzero"`
 	// LiftedAt is when a close was last lifted: the age counts anew.
@@ -147,8 +146,8 @@ type threadMark struct {
 	ID string `json:"id"`
 	// FirstAt is the earliest event that may start a conversation in it.
 	FirstAt time.Time `json:"first_at,omitzero"`
-	// VisitorAt is the newest of the visitor's escalations in it, and of the
-	// messages in it that are no longer kept.
+	// VisitorAt is the newest of the visitor's messages in it that are no longer
+	// kept.
 	VisitorAt time.Time `json:"visitor_at,omitzero"`
 }
 
