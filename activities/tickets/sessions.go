@@ -51,8 +51,8 @@ func (s *Store) SessionOf(ctx context.Context, workflowID string, n int) (signal
 // Next returns with what the session after the newest closed one starts, as far
 // as the store can tell: its number, and what belongs to the one before. found
 // is false where no session is kept. The result of the last run says more.
-func (s *Store) Next(ctx context.Context, key signals.Key) (start signals.Start, found bool, err error) {
-	view, err := s.Session(ctx, key, 0)
+func (s *Store) Next(ctx context.Context, workflowID string) (start signals.Start, found bool, err error) {
+	view, err := s.SessionOf(ctx, workflowID, 0)
 	if errors.Is(err, ErrNotFound) {
 		return signals.Start{}, false, nil
 	}
@@ -102,6 +102,10 @@ func (s *Store) Sessions(ctx context.Context, filter SessionFilter, limit int, c
 
 	if filter.Tag != "" {
 		where.add("EXISTS (SELECT 1 FROM json_each(s.head, '$.tags') WHERE value = ?)", filter.Tag)
+	}
+
+	if filter.Tag != "" {
+		where.add(`EXISTS (SELECT 1 FROM json_each(s.head, '$.tags') WHERE value = ?)`, filter.Tag)
 	}
 
 	if filter.Unreplied != nil {

@@ -315,6 +315,8 @@ func TestLists(t *testing.T) {
 			"status":       {tickets.SessionFilter{Status: signals.StatusClosed}, 14},
 			"no status":    {tickets.SessionFilter{Status: signals.StatusOpen}, 0},
 			"agent":        {tickets.SessionFilter{Agent: "smith@example.com"}, 14},
+			"tag":          {tickets.SessionFilter{Tag: "vip"}, 14},
+			"no tag":       {tickets.SessionFilter{Tag: "vi"}, 0},
 			"desk":         {tickets.SessionFilter{Desk: "billing"}, 0},
 			"unreplied":    {tickets.SessionFilter{Unreplied: &yes}, 2},
 			"newest":       {tickets.SessionFilter{Newest: true}, 7},
@@ -354,14 +356,14 @@ func TestTheNextSession(t *testing.T) {
 	t.Parallel()
 
 	store := openStore(t)
-	_, found, err := store.Next(t.Context(), chat)
+	_, found, err := store.Next(t.Context(), chat.WorkflowID())
 	require.NoError(t, err)
 	require.False(t, found)
 
 	view := closedView(chat, 2)
 	require.NoError(t, store.Record(t.Context(), view, nil))
 
-	start, found, err := store.Next(t.Context(), chat)
+	start, found, err := store.Next(t.Context(), chat.WorkflowID())
 	require.NoError(t, err)
 	require.True(t, found)
 	require.Equal(t, signals.Start{

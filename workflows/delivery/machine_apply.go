@@ -53,7 +53,8 @@ func (m *Machine) seen(session int, counter int64) bool {
 	if !known && len(m.Counters) >= m.Rules.MaxSessions {
 		oldest := session
 		// The least is the same in any order.
-		for other := range m.Counters { //workflowcheck:ignore
+		//workflowcheck:ignore
+		for other := range m.Counters {
 			oldest = min(oldest, other)
 		}
 
