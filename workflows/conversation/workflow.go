@@ -67,18 +67,18 @@ type conversation struct {
 	machine *Machine
 	info    *workflow.Info
 
-	selector workflow.Selector
-	events   workflow.ReceiveChannel
-	flat     []flatSignal
-	woken    workflow.Channel
+	events workflow.ReceiveChannel
+	flat   []flatSignal
+	// woken is set by a command, for the loop to look again.
+	woken bool
 
 	alarm alarm
 
-	// dispatching is set while a dispatch is under way; after a failure the
-	// next one waits until retryAt.
-	dispatching bool
-	retryAt     time.Time
-	recorded    bool
+	// underway is at most one dispatch; after a failure the next one waits
+	// until retryAt.
+	underway *underway
+	retryAt  time.Time
+	recorded bool
 
 	// pending and stray came after the decision about the ticket.
 	pending      []json.RawMessage
@@ -124,6 +124,8 @@ func (c *conversation) setup(ctx workflow.Context, input Input) error {
 		if start, err = c.lastSession(ctx); err != nil {
 			return err
 		}
+
+		start.Conversation = prefer(start.Conversation, input.Conversation)
 	}
 
 	c.machine = NewMachine(key, c.info.WorkflowExecution.ID, start, under)
@@ -163,10 +165,14 @@ func (c *conversation) lastSession(ctx workflow.Context) (signals.Start, error) 
 }
 
 // run is the loop: take everything in, tick, hand out, wait.
+//
+// It waits by a condition and not in a selector: a selector that waits for a
+// channel takes the value out of it when the signal arrives, and hands it over
+// only when this coroutine goes on. An update handler, which runs before that,
+// would not see it and judge a state that is older than what was acknowledged.
 func (c *conversation) run(ctx workflow.Context) (signals.Result, error) {
-	c.build(ctx)
-
 	for {
+		c.collect(ctx)
 		c.drain(ctx)
 		c.machine.Settle(workflow.Now(ctx))
 		c.machine.Tick(workflow.Now(ctx))
@@ -179,13 +185,43 @@ func (c *conversation) run(ctx workflow.Context) (signals.Result, error) {
 		}
 
 		c.arm(ctx)
-		c.selector.Select(ctx)
+		c.woken = false
+
+		if err := workflow.Await(ctx, c.due); err != nil {
+			ctx = c.cancelled(ctx)
+		}
 	}
+}
+
+// due reports whether there is something to look at.
+func (c *conversation) due() bool {
+	return c.woken || c.waiting() || c.alarm.fired() || c.underway.done()
+}
+
+// cancelled takes a cancellation of the run as an operator's wish to close the
+// conversation: it closes with its ticket like any other.
+func (c *conversation) cancelled(ctx workflow.Context) workflow.Context {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	now := workflow.Now(ctx)
+
+	c.drain(ctx)
+	c.machine.Settle(now)
+
+	command := signals.Command{By: "temporal", Reason: "cancelled"}
+	if err := c.machine.Command(signals.CloseUpdate, command, now); err != nil {
+		workflow.GetLogger(ctx).Warn("A cancelled conversation was closed already.", "conversation", c.key.Conversation,
+			"source", c.key.Source, "error", err)
+	}
+
+	// Timers and activities of the cancelled context end with it.
+	c.alarm = alarm{}
+
+	return ctx
 }
 
 // finish completes the run or continues it as new, once nothing is on its way.
 func (c *conversation) finish(ctx workflow.Context) (signals.Result, bool, error) {
-	if c.dispatching || len(c.machine.Outbox) > 0 || len(c.stray) > 0 || !workflow.AllHandlersFinished(ctx) {
+	if c.underway != nil || len(c.machine.Outbox) > 0 || len(c.stray) > 0 || !workflow.AllHandlersFinished(ctx) {
 		return signals.Result{}, false, nil
 	}
 

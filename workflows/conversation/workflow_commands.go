@@ -62,12 +62,12 @@ func (c *conversation) command(ctx workflow.Context, name string) error {
 		c.machine.Settle(now)
 
 		if err := c.machine.Command(name, command, now); err != nil {
-			c.woken.SendAsync(true)
+			c.woken = true
 
 			return signals.View{}, refusal(err)
 		}
 
-		c.woken.SendAsync(true)
+		c.woken = true
 
 		return c.machine.View(c.info.WorkflowExecution.RunID, true), nil
 	}

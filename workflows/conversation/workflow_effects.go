@@ -21,7 +21,7 @@ func (c *conversation) dispatch(ctx workflow.Context) {
 	orders := c.machine.TakeOrders()
 	record := c.machine.Decided && !c.recorded
 
-	if c.dispatching || len(orders) == 0 && !record && len(c.stray) == 0 || workflow.Now(ctx).Before(c.retryAt) {
+	if c.underway != nil || len(orders) == 0 && !record && len(c.stray) == 0 || workflow.Now(ctx).Before(c.retryAt) {
 		return
 	}
 
@@ -34,26 +34,47 @@ func (c *conversation) dispatch(ctx workflow.Context) {
 		payload.Closed = c.machine.Record(c.info.WorkflowExecution.RunID)
 	}
 
-	stray := len(c.stray)
-	c.dispatching, c.retryAt = true, time.Time{}
+	c.retryAt = time.Time{}
 	options := localOptions(dispatchSummary(payload.Orders, record))
-	future := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, options), DispatchActivity, payload)
+	c.underway = &underway{
+		orders: len(payload.Orders), stray: len(c.stray), record: record,
+		future: workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, options), DispatchActivity, payload),
+	}
+}
 
-	c.selector.AddFuture(future, func(done workflow.Future) {
-		c.dispatching = false
+// underway is a dispatch that has not come back.
+type underway struct {
+	future        workflow.Future
+	orders, stray int
+	record        bool
+}
 
-		if err := done.Get(ctx, nil); err != nil {
-			c.retryAt = workflow.Now(ctx).Add(dispatchPause)
-			workflow.GetLogger(ctx).Error("Dispatch failed; it is tried again.", "conversation", c.key.Conversation,
-				"source", c.key.Source, "error", err, "retry_at", c.retryAt)
+func (u *underway) done() bool { return u != nil && u.future.IsReady() }
 
-			return
-		}
+// collect takes in what became of the dispatch and of the alarm.
+func (c *conversation) collect(ctx workflow.Context) {
+	if c.alarm.fired() {
+		c.alarm = alarm{}
+	}
 
-		c.recorded = c.recorded || record
-		c.stray = c.stray[stray:]
-		c.machine.Dispatched(len(payload.Orders))
-	})
+	if !c.underway.done() {
+		return
+	}
+
+	done := c.underway
+	c.underway = nil
+
+	if err := done.future.Get(ctx, nil); err != nil {
+		c.retryAt = workflow.Now(ctx).Add(dispatchPause)
+		workflow.GetLogger(ctx).Error("Dispatch failed; it is tried again.", "conversation", c.key.Conversation,
+			"source", c.key.Source, "error", err, "retry_at", c.retryAt)
+
+		return
+	}
+
+	c.recorded = c.recorded || done.record
+	c.stray = c.stray[done.stray:]
+	c.machine.Dispatched(done.orders)
 }
 
 func dispatchSummary(orders []signals.Order, record bool) string {
@@ -81,6 +102,8 @@ type alarm struct {
 	due    time.Time
 }
 
+func (a *alarm) fired() bool { return a.timer != nil && a.timer.IsReady() }
+
 // arm makes the timer anew only if the nearest deadline moved earlier; when a
 // timer fires early, the loop arms it again.
 func (c *conversation) arm(ctx workflow.Context) {
@@ -100,11 +123,6 @@ func (c *conversation) arm(ctx workflow.Context) {
 	})
 
 	c.alarm = alarm{timer: timer, cancel: cancel, due: due}
-	c.selector.AddFuture(timer, func(fired workflow.Future) {
-		if fired == c.alarm.timer {
-			c.alarm = alarm{}
-		}
-	})
 }
 
 // nextLook is the nearest of the clocks, the retry of a dispatch and the day

@@ -21,7 +21,6 @@ type flatSignal struct {
 
 func (c *conversation) listen(ctx workflow.Context) {
 	c.events = workflow.GetSignalChannel(ctx, signals.EventsSignal)
-	c.woken = workflow.NewBufferedChannel(ctx, 1)
 
 	for _, name := range []string{
 		signals.EscalationSignal, signals.AgentAcceptedSignal, signals.QueueMoveSignal,
@@ -29,19 +28,6 @@ func (c *conversation) listen(ctx workflow.Context) {
 	} {
 		c.flat = append(c.flat, flatSignal{name: name, channel: workflow.GetSignalChannel(ctx, name)})
 	}
-}
-
-// build makes the one selector: signals first, so that one that raced the
-// timer is taken in before it; timers and dispatches are added behind them.
-func (c *conversation) build(ctx workflow.Context) {
-	c.selector = workflow.NewSelector(ctx)
-	c.selector.AddReceive(c.events, func(workflow.ReceiveChannel, bool) { c.drain(ctx) })
-
-	for _, flat := range c.flat {
-		c.selector.AddReceive(flat.channel, func(workflow.ReceiveChannel, bool) { c.drain(ctx) })
-	}
-
-	c.selector.AddReceive(c.woken, func(channel workflow.ReceiveChannel, _ bool) { channel.ReceiveAsync(nil) })
 }
 
 // waiting reports whether a signal has not been taken in yet.
