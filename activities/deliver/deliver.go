@@ -64,8 +64,7 @@ func (a *Activities) Register(registry worker.ActivityRegistry) {
 func (a *Activities) Attempt(ctx context.Context, attempt delivery.Attempt) (delivery.Receipt, error) {
 	order := &attempt.Order
 	if !attempt.ExpiresAt.IsZero() && !time.Now().Before(attempt.ExpiresAt) {
-		return delivery.Receipt{}, temporal.NewNonRetryableApplicationError(
-			"no worker took the attempt before it expired", delivery.ExpiredError, nil)
+		return delivery.Receipt{}, failed("no worker took the attempt before it expired", delivery.ExpiredError, 0)
 	}
 
 	sender := a.Notices
@@ -80,7 +79,7 @@ func (a *Activities) Attempt(ctx context.Context, attempt delivery.Attempt) (del
 		return delivery.Receipt{}, a.explain(ctx, &attempt, err)
 	}
 
-	a.Log.InfoContext(ctx, "Delivered", attributes(&attempt, slog.String("detail", receipt.Detail))...)
+	a.Log.DebugContext(ctx, "Delivered", attributes(&attempt, slog.String("detail", receipt.Detail))...)
 
 	return receipt, nil
 }
@@ -99,11 +98,18 @@ func (a *Activities) explain(ctx context.Context, attempt *delivery.Attempt, err
 		slog.Bool("permanent", failure.Permanent))...)
 
 	if failure.Permanent {
-		return temporal.NewNonRetryableApplicationError(failure.Reason, delivery.PermanentError, nil)
+		return failed(failure.Reason, delivery.PermanentError, 0)
 	}
 
-	return temporal.NewApplicationErrorWithOptions(failure.Reason, delivery.TemporaryError,
-		temporal.ApplicationErrorOptions{NextRetryDelay: failure.RetryAfter})
+	return failed(failure.Reason, delivery.TemporaryError, failure.RetryAfter)
+}
+
+// failed is an attempt's error as the workflow reads it. A receiver that says
+// no is nothing that the SDK should log or count as an error of Parley's.
+func failed(reason, kind string, retryAfter time.Duration) error {
+	return temporal.NewApplicationErrorWithOptions(reason, kind, temporal.ApplicationErrorOptions{
+		NonRetryable: kind != delivery.TemporaryError, NextRetryDelay: retryAfter, Category: temporal.ApplicationErrorCategoryBenign,
+	})
 }
 
 func (a *Activities) count(ctx context.Context, order *signals.Order, err error) {

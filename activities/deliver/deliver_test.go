@@ -69,7 +69,7 @@ func (s sender) Send(_ context.Context, order *signals.Order) (delivery.Receipt,
 func newActivities(w *world, log *bytes.Buffer) *deliver.Activities {
 	return &deliver.Activities{
 		Notices: sender{w, "notice"}, TicketSystem: sender{w, "ticket"}, Tickets: w, Courier: w,
-		Log: slog.New(slog.NewJSONHandler(log, nil)),
+		Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }
 
