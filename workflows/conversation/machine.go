@@ -76,15 +76,15 @@ func (m *Machine) Apply(event signals.Event, now time.Time) { //nolint:gocritic 
 	m.Accepted++
 	m.tidy(&event)
 
-	if at := clockTime(&event); m.OpenedAt.IsZero() || m.Applied > 0 && at.Before(m.OpenedAt) && !m.past(&event) {
-		m.OpenedAt = at
-	}
-
 	if m.past(&event) {
 		m.Late++
 		m.note(&event, "(earlier session) ")
 
 		return
+	}
+
+	if at := clockTime(&event); m.OpenedAt.IsZero() || at.Before(m.OpenedAt) {
+		m.OpenedAt = at
 	}
 
 	if event.Type == signals.Unknown {
@@ -103,10 +103,6 @@ func (m *Machine) Apply(event signals.Event, now time.Time) { //nolint:gocritic 
 func (m *Machine) Reject(text string, now time.Time) {
 	m.Accepted++
 	m.Ignored++
-
-	if m.OpenedAt.IsZero() {
-		m.OpenedAt = now
-	}
 
 	m.addLine(line{At: now, Type: signals.Unknown, Text: text})
 }
@@ -141,6 +137,10 @@ func (m *Machine) Stray(event *signals.Event) bool {
 func (m *Machine) Settle(now time.Time) {
 	if m.Decided {
 		return
+	}
+
+	if m.BegunAt.IsZero() {
+		m.BegunAt = now
 	}
 
 	m.resolveRoles()

@@ -34,7 +34,7 @@ type clock struct {
 // clocks lists what runs, in a fixed order: of two that are due at once the
 // first fires first.
 func (m *Machine) clocks() []clock {
-	if m.Decided || m.OpenedAt.IsZero() {
+	if m.Decided || m.BegunAt.IsZero() {
 		return nil
 	}
 
@@ -55,7 +55,7 @@ func (m *Machine) clocks() []clock {
 	}
 
 	if age := time.Duration(m.Under.Policy.Limits.MaxAge); age > 0 {
-		running = append(running, clock{clockAge, latest(m.OpenedAt, m.LiftedAt).Add(age)})
+		running = append(running, clock{clockAge, latest(m.BegunAt, m.LiftedAt).Add(age)})
 	}
 
 	return running

@@ -78,7 +78,7 @@ func (m *Machine) makeTicket() *signals.Ticket {
 	ticket := &signals.Ticket{
 		TicketRef: *m.Ticket, Source: m.Key.Source, Conversation: m.Key.Conversation, WorkflowID: m.WorkflowID,
 		Subject: prefer(m.Subject.Text, m.defaultSubject()), Unreplied: m.owedAtClose(), Messages: m.Counts,
-		OpenedAt: m.OpenedAt, ClosedAt: m.Close.At, Transcript: []signals.TranscriptLine{},
+		OpenedAt: m.opened(), ClosedAt: m.Close.At, Transcript: []signals.TranscriptLine{},
 	}
 
 	for i := range m.Timeline {
@@ -102,6 +102,15 @@ func (m *Machine) roleNow(entry *line) signals.Role {
 	}
 
 	return entry.Role
+}
+
+// opened is the first event's time; where none was of this session, the run's.
+func (m *Machine) opened() time.Time {
+	if m.OpenedAt.IsZero() {
+		return m.BegunAt
+	}
+
+	return m.OpenedAt
 }
 
 func (m *Machine) defaultSubject() string {

@@ -32,6 +32,7 @@ type State struct {
 	PastClosedAt time.Time `json:"past_closed_at,omitzero"`
 
 	// Facts.
+	BegunAt  time.Time    `json:"begun_at,omitzero"`
 	OpenedAt time.Time    `json:"opened_at,omitzero"`
 	Subject  register     `json:"subject,omitzero"`
 	Property register     `json:"property,omitzero"`

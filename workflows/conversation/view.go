@@ -13,7 +13,7 @@ func (m *Machine) View(runID string, whole bool) signals.View {
 		ID: m.Key.Conversation, Source: m.Key.Source, WorkflowID: m.WorkflowID, RunID: runID, Session: m.Session,
 		Thread: m.thread().ID, Status: m.Status, Agent: m.Agent, Desk: m.Desk.Text, Tags: m.tags(),
 		Accepted: m.Accepted, Applied: m.Applied, Late: m.Late, Ignored: m.Ignored, Duplicates: m.Duplicates,
-		Messages: m.Counts, Clocks: []signals.ViewClock{}, OpenedAt: m.OpenedAt, Ticket: m.Ticket,
+		Messages: m.Counts, Clocks: []signals.ViewClock{}, OpenedAt: m.opened(), Ticket: m.Ticket,
 	}
 
 	m.viewUnreplied(&view)

@@ -1,0 +1,250 @@
+package conversation_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/conversation"
+	"github.com/parleyhq/parley/workflows/policy"
+)
+
+// TestOrderDoesNotMatter: the same events in any order and any batches end in
+// the same state, as long as no clock falls due in between.
+func TestOrderDoesNotMatter(t *testing.T) {
+	t.Parallel()
+
+	patient := func(s *policy.Snapshot) { s.Policy.Closeout.Grace = policy.Duration(time.Hour) }
+	received := at(5 * time.Minute)
+	begin := signals.Start{Version: 1, Session: 2, Threads: []string{"T0"}, ClosedAt: at(2 * time.Second)}
+
+	rapid.Check(t, func(rt *rapid.T) {
+		events := history(rt, 25, time.Minute)
+		for i := range events {
+			events[i].ReceivedAt = received
+		}
+
+		ordered := slices.Clone(events)
+		slices.SortStableFunc(ordered, func(a, b signals.Event) int { return a.At.Compare(b.At) })
+
+		play := func(events []signals.Event) *conversation.Machine {
+			m := conversation.NewMachine(key(), key().WorkflowID(), begin, under(patient))
+
+			for i := range events {
+				m.Apply(events[i], received)
+
+				if rapid.Bool().Draw(rt, "the batch ends") {
+					m.Settle(received)
+				}
+			}
+
+			m.Settle(received)
+
+			return m
+		}
+
+		require.Equal(rt, outcome(play(ordered)), outcome(play(rapid.Permutation(events).Draw(rt, "arrival"))))
+	})
+}
+
+// TestDuplicatesChangeNothing: the same event again moves one counter.
+func TestDuplicatesChangeNothing(t *testing.T) {
+	t.Parallel()
+
+	rapid.Check(t, func(rt *rapid.T) {
+		m := machine()
+		events := history(rt, 25, time.Minute)
+		tell(m, events...)
+		before := stateJSON(rt, m)
+
+		for i := range events {
+			m.Apply(events[i], events[i].ReceivedAt)
+		}
+
+		m.Settle(epoch())
+		require.Equal(rt, int64(len(events)), m.Duplicates)
+
+		m.Duplicates = 0
+		require.JSONEq(rt, before, stateJSON(rt, m))
+	})
+}
+
+// twin plays one history, and beside it a second machine whose state goes
+// through JSON after every step.
+type twin struct {
+	*rapid.T
+
+	one, two *conversation.Machine
+	now      time.Time
+	max      int
+	pushes   map[string]int
+	over     map[string]bool
+	counter  int64
+	tickets  int
+}
+
+func (w *twin) do(step func(m *conversation.Machine)) []signals.Order {
+	step(w.one)
+	step(w.two)
+
+	orders := slices.Clone(w.one.TakeOrders())
+	require.Equal(w, orders, w.two.TakeOrders(), "a run that continued as new decides otherwise")
+	w.one.Dispatched(len(orders))
+	w.two.Dispatched(len(orders))
+	w.two = again(w, w.two)
+	require.JSONEq(w, stateJSON(w, w.one), stateJSON(w, w.two))
+
+	for i := range orders {
+		w.order(&orders[i])
+	}
+
+	view := w.one.View("", true)
+	require.Equal(w, view.Accepted, view.Applied+view.Late+view.Ignored)
+	require.GreaterOrEqual(w, min(view.Messages.Visitor, view.Messages.Agent, view.Messages.Bot, view.Messages.Internal), int64(0))
+
+	return orders
+}
+
+func (w *twin) order(order *signals.Order) {
+	require.Greater(w, order.Counter, w.counter)
+	w.counter = order.Counter
+
+	switch {
+	case order.Kind == signals.OrderCancel:
+		w.over[order.Group] = true
+	case order.Event != nil && order.Event.Type == signals.UnrepliedPushed:
+		require.False(w, w.over[order.Group], "a push of an episode that is over")
+		w.pushes[order.Group]++
+		require.Equal(w, w.pushes[order.Group], order.Event.Unreplied.PushTimes)
+		require.LessOrEqual(w, w.pushes[order.Group], w.max)
+	case order.Event != nil && order.Event.Type == signals.TicketCreated:
+		w.tickets++
+	}
+}
+
+// TestAnyHistory plays random lives with every clock on time.
+func TestAnyHistory(t *testing.T) {
+	t.Parallel()
+
+	rapid.Check(t, func(rt *rapid.T) {
+		changed := func(s *policy.Snapshot) {
+			s.Policy.Unreplied.Max = rapid.IntRange(1, 5).Draw(rt, "max")
+			s.Policy.Idle.Warn, s.Policy.Idle.Close = policy.Duration(3*time.Minute), policy.Duration(7*time.Minute)
+			s.Policy.Limits.MaxAge = policy.Duration(2 * time.Hour)
+			s.Policy.Notify[signals.TicketCreated] = []string{policy.LogChannel}
+		}
+		snapshot := under(changed)
+		w := &twin{
+			T: rt, now: epoch(), max: snapshot.Policy.Unreplied.Max, pushes: map[string]int{}, over: map[string]bool{},
+			one: conversation.NewMachine(key(), key().WorkflowID(), signals.Start{Session: 1}, snapshot),
+			two: conversation.NewMachine(key(), key().WorkflowID(), signals.Start{Session: 1}, snapshot),
+		}
+
+		steps := rapid.IntRange(1, 40).Draw(rt, "steps")
+		for number := range steps {
+			if w.one.Decided {
+				break
+			}
+
+			w.step(number)
+		}
+
+		w.do(func(m *conversation.Machine) { m.Settle(w.now) })
+
+		for range 400 {
+			next, ok := w.one.NextDeadline()
+			if !ok {
+				break
+			}
+
+			w.now = later(w.now, next.Due)
+			w.do(func(m *conversation.Machine) { m.Tick(w.now) })
+		}
+
+		require.True(rt, w.one.Decided, "every conversation ends")
+		require.NotNil(rt, w.one.Record(""))
+		require.LessOrEqual(rt, w.tickets, 1, "one ticket per session")
+		require.Equal(rt, w.tickets == 1, w.one.Ticket.Status == signals.TicketStatusCreated)
+	})
+}
+
+func (w *twin) step(number int) {
+	if rapid.IntRange(0, 2).Draw(w.T, "what") == 0 {
+		to := w.now.Add(time.Duration(rapid.IntRange(0, 400).Draw(w.T, "seconds")) * time.Second)
+		outage := rapid.IntRange(0, 4).Draw(w.T, "outage") == 0
+
+		w.do(func(m *conversation.Machine) {
+			if !outage {
+				pass(w, m, w.now, to)
+			}
+
+			m.Tick(to)
+		})
+		w.now = to
+
+		return
+	}
+
+	if rapid.IntRange(0, 5).Draw(w.T, "command") == 0 {
+		name := rapid.SampledFrom([]string{"accept", "assign", "close", "reopen", "snooze", "note", "decline"}).Draw(w.T, "name")
+		command := signals.Command{AgentID: "jones", Text: "text", By: "api"}
+
+		if rapid.Bool().Draw(w.T, "until") {
+			command.Until = w.now.Add(time.Minute)
+		}
+
+		w.do(func(m *conversation.Machine) {
+			before := m.Status
+			if m.Command(name, command, w.now) != nil {
+				require.Equal(w, before, m.Status)
+
+				return
+			}
+
+			switch name {
+			case "close":
+				require.Contains(w, []signals.Status{signals.StatusClosing, signals.StatusClosed}, m.Status)
+			case "reopen":
+				require.NotContains(w, []signals.Status{signals.StatusClosing, signals.StatusClosed}, m.Status)
+			case "accept", "assign":
+				require.Equal(w, "jones", m.Agent)
+			case "snooze":
+				require.Equal(w, signals.StatusSnoozed, m.Status)
+			}
+		})
+
+		return
+	}
+
+	drawn := draw(w.T, number, 0)
+	drawn.At = w.now.Add(-time.Duration(rapid.SampledFrom([]int{0, 0, 0, 0, 5, 60, 700}).Draw(w.T, "late")) * time.Second)
+	drawn.ReceivedAt = w.now
+
+	reply := drawn.Type == signals.MessageReceived && drawn.Actor.Role == signals.RoleAgent && !drawn.Message.Automatic &&
+		drawn.Message.Visibility == "" && drawn.Actor.Visibility == "" && drawn.At.Equal(w.now) &&
+		(drawn.Message.Kind == signals.KindText || drawn.Message.Kind == signals.KindFile)
+	pushed := w.one.View("", false).PushTimes
+
+	orders := w.do(func(m *conversation.Machine) {
+		m.Apply(drawn, w.now)
+		m.Settle(w.now)
+		m.Tick(w.now)
+	})
+
+	if reply && w.one.State.Close == nil {
+		require.False(w, w.one.View("", false).Unreplied, "a reply ends the episode")
+		require.Equal(w, pushed > 0, len(orders) > 0 && orders[0].Kind == signals.OrderCancel, "and cancels its pushes")
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+
+	return a
+}
