@@ -10,7 +10,7 @@
 #   docker run --rm -p 127.0.0.1:8080:8080 -v parley-data:/data -v ./parley.yaml:/etc/parley/parley.yaml:ro \
 #     -e PARLEY_CONFIG=/etc/parley/parley.yaml -e PARLEY_API_KEYS -e LIVECHAT_SECRET parley
 #
-# Inside a container Parley listens beyond loopback, and so it refuses to start without API keys (`parley key new`)
+# Inside a container Parley listens beyond loopback, and so it refuses to start without API keys (`parley key new NAME`)
 # and without a secret for every source. The embedded Temporal UI stays on the container's loopback; to look at it,
 # use the compose file or `--network host`.
 
