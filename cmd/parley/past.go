@@ -10,8 +10,7 @@ import (
 	"github.com/parleyhq/parley/webhooks"
 )
 
-// past shows the store of closed sessions to the edge and to dispatch, in their
-// words.
+// past shows the store of closed sessions to the edge in the edge's words.
 type past struct{ store *tickets.Store }
 
 var _ webhooks.SessionStore = past{}
@@ -47,28 +46,6 @@ func (p past) Tickets(ctx context.Context, filter webhooks.TicketFilter) ([]sign
 		filter.Limit, filter.Cursor)
 
 	return found, next, notFound(err)
-}
-
-// Next is with what a run starts that was begun from outside: the store knows
-// the number and the time of the session before. What that session
-// had seen it does not know, but nothing that is older than its close counts.
-func (p past) Next(ctx context.Context, workflowID string) (signals.Start, bool, error) {
-	view, err := p.store.SessionOf(ctx, workflowID, 0)
-	if errors.Is(err, tickets.ErrNotFound) {
-		return signals.Start{}, false, nil
-	}
-
-	if err != nil {
-		return signals.Start{}, false, fmt.Errorf("read the session before: %w", err)
-	}
-
-	start := signals.Start{Version: 1, Session: view.Session + 1, Conversation: view.ID}
-
-	if view.ClosedAt != nil {
-		start.ClosedAt = *view.ClosedAt
-	}
-
-	return start, true, nil
 }
 
 // notFound gives the edge its own error for what the store does not have.

@@ -32,6 +32,12 @@ type processSettings struct {
 	LogFormat  string     `env:"PARLEY_LOG_FORMAT" envDefault:"text"        desc:"text or json"`
 }
 
+// The forms of the log.
+const (
+	formatText = "text"
+	formatJSON = "json"
+)
+
 var errSetting = errors.New("cannot be used")
 
 // readSettings reads the environment, with every fault in one line.
@@ -42,7 +48,7 @@ func readSettings() (*settings, error) {
 		return nil, err
 	}
 
-	if format := all.Process.LogFormat; format != "text" && format != "json" {
+	if format := all.Process.LogFormat; format != formatText && format != formatJSON {
 		return nil, fmt.Errorf("PARLEY_LOG_FORMAT=%q %w: set text or json", format, errSetting)
 	}
 
@@ -52,7 +58,7 @@ func readSettings() (*settings, error) {
 func (s *settings) logger(out io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: s.Process.LogLevel}
 
-	if s.Process.LogFormat == "json" {
+	if s.Process.LogFormat == formatJSON {
 		return slog.New(slog.NewJSONHandler(out, options))
 	}
 

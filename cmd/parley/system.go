@@ -145,6 +145,16 @@ func (s *system) retryWindow(source string) time.Duration {
 	return s.book.Snapshot(source).RetryWindow.Std()
 }
 
+// printer is where the channel log goes: a line on the terminal, or, where
+// programs read, one in the JSON log; never both.
+func (s *system) printer() *notify.Printer {
+	if s.settings.Process.LogFormat == formatJSON {
+		return notify.NewPrinter(io.Discard, s.log)
+	}
+
+	return notify.NewPrinter(s.stdout, slog.New(slog.DiscardHandler))
+}
+
 func (s *system) channelsOf(source string, kind signals.Type) []string {
 	under := s.book.Snapshot(source)
 
@@ -226,12 +236,12 @@ func (s *system) startWorker(context.Context) error {
 
 	system := tickets.Config{Kind: s.file.Tickets.Kind, URL: s.file.Tickets.URL, Secret: s.file.Tickets.Secret}
 	delivering := &deliver.Activities{
-		Notices:      notify.New(channels, requests, notify.NewPrinter(s.stdout, s.log)),
+		Notices:      notify.New(channels, requests, s.printer()),
 		TicketSystem: tickets.NewWebhook(system, requests, s.sessions),
 		Tickets:      s.sessions, Courier: s.courier, Channels: s.channelsOf, Log: s.log,
 	}
 	deciding := &dispatch.Activities{
-		Sender: s.courier, Sessions: s.sessions, Archive: ledger{s.inbox}, Past: past{s.sessions},
+		Sender: s.courier, Sessions: s.sessions, Archive: ledger{s.inbox}, Past: s.sessions,
 	}
 
 	running := worker.New(s.temporal, s.settings.Worker, s.book.Snapshot, deciding, delivering)
