@@ -1,0 +1,242 @@
+package webhooks
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/signals/dialects/dialect"
+)
+
+const (
+	// commandPatience bounds a command, from the request to its verdict.
+	commandPatience = 5 * time.Second
+	// maxWord bounds the short fields of a command, in bytes.
+	maxWord = 255
+	// maxIdempotencyKey bounds the header Idempotency-Key, in bytes.
+	maxIdempotencyKey = 255
+	idempotencyHeader = "Idempotency-Key"
+)
+
+// verb is one command: the update that carries it, the fields that it takes
+// and those it needs.
+type verb struct {
+	update        string
+	fields, needs []string
+}
+
+// verbs are the commands by the last part of their path.
+func verbs() map[string]verb {
+	agent := []string{"agent_id", "agent_name", "agent_nickname", "by", "reason"}
+
+	return map[string]verb{
+		"accept":  {signals.AcceptUpdate, agent, []string{"agent_id"}},
+		"decline": {signals.DeclineUpdate, agent, []string{"agent_id"}},
+		"assign":  {signals.AssignUpdate, agent, []string{"agent_id"}},
+		"close":   {signals.CloseUpdate, []string{"by", "by_id", "reason"}, nil},
+		"reopen":  {signals.ReopenUpdate, []string{"by", "reason"}, nil},
+		"snooze":  {signals.SnoozeUpdate, []string{"by", "until"}, nil},
+		"notes":   {signals.NoteUpdate, []string{"by", "text"}, []string{"text"}},
+	}
+}
+
+// command sends one command to a running conversation and answers with the
+// state after it.
+func (s *Server) command(v verb) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		key, err := keyOf(c)
+		if err != nil {
+			return err
+		}
+
+		body, err := bodyOf(c)
+		if err != nil {
+			return err
+		}
+
+		command, err := v.decode(body)
+		if err != nil {
+			return err
+		}
+
+		if caller := callerOf(c); command.By == "" && caller != nil {
+			command.By = caller.name
+		}
+
+		id, err := updateID(c, v)
+		if err != nil {
+			return err
+		}
+
+		view, err := s.update(key, v, id, command)
+		if err != nil {
+			return err
+		}
+
+		return c.JSON(whole(&view))
+	}
+}
+
+// decode reads a command strictly: a field that the command does not take
+// would otherwise be a wish that nobody hears.
+func (v verb) decode(body []byte) (signals.Command, error) {
+	fields := make(map[string]json.RawMessage)
+
+	if len(body) > 0 {
+		if err := dialect.Unmarshal(body, "", &fields); err != nil {
+			return signals.Command{}, commandProblem(err)
+		}
+	}
+
+	var command signals.Command
+
+	targets := map[string]any{
+		"agent_id": &command.AgentID, "agent_name": &command.AgentName, "agent_nickname": &command.AgentNickname,
+		"by": &command.By, "by_id": &command.By, "reason": &command.Reason, "until": &command.Until, "text": &command.Text,
+	}
+
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if !slices.Contains(v.fields, name) {
+			return signals.Command{}, invalid(name, "is no field of this command")
+		}
+
+		if err := v.decodeField(name, fields[name], targets[name]); err != nil {
+			return signals.Command{}, err
+		}
+	}
+
+	for _, name := range v.needs {
+		if text, ok := targets[name].(*string); ok && *text == "" {
+			return signals.Command{}, invalid(name, "is missing")
+		}
+	}
+
+	return command, nil
+}
+
+func (v verb) decodeField(name string, raw json.RawMessage, target any) error {
+	if err := dialect.Unmarshal(raw, name, target); err != nil {
+		return commandProblem(err)
+	}
+
+	limit := maxWord
+	if name == "text" || name == "reason" {
+		limit = signals.MaxTextBytes
+	}
+
+	if text, ok := target.(*string); ok && len(*text) > limit {
+		return invalid(name, "is longer than "+strconv.Itoa(limit)+" bytes")
+	}
+
+	return nil
+}
+
+// commandProblem keeps a field's error and calls everything else malformed.
+func commandProblem(err error) error {
+	var field *signals.FieldError
+	if errors.As(err, &field) && field.Field != "body" {
+		return err
+	}
+
+	return malformed("the body is no JSON object")
+}
+
+// updateID scopes the caller's idempotency key to the command, since the ids
+// of all updates of a run share one space. Without a key each is its own.
+func updateID(c *fiber.Ctx, v verb) (string, error) {
+	given := c.Get(idempotencyHeader)
+	if given == "" {
+		return "", nil
+	}
+
+	if len(given) > maxIdempotencyKey {
+		return "", invalid(idempotencyHeader, "is longer than "+strconv.Itoa(maxIdempotencyKey)+" bytes")
+	}
+
+	name := ""
+	if caller := callerOf(c); caller != nil {
+		name = caller.name
+	}
+
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", name, v.update, given))
+
+	return hex.EncodeToString(sum[:16]), nil
+}
+
+// update runs the command as an update of the workflow and returns the state
+// that the workflow answers with.
+func (s *Server) update(key signals.Key, v verb, id string, command signals.Command) (signals.View, error) {
+	ctx, cancel := context.WithTimeout(s.work, commandPatience)
+	defer cancel()
+
+	handle, err := s.deps.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		UpdateID:     id,
+		WorkflowID:   key.WorkflowID(),
+		UpdateName:   v.update,
+		Args:         []any{command},
+		WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err != nil {
+		return s.verdict(ctx, key, v, err)
+	}
+
+	var view signals.View
+	if err := handle.Get(ctx, &view); err != nil {
+		return s.verdict(ctx, key, v, err)
+	}
+
+	return view, s.complete(ctx, key, &view)
+}
+
+// verdict tells why an update did not go through.
+func (s *Server) verdict(ctx context.Context, key signals.Key, v verb, err error) (signals.View, error) {
+	var (
+		missing     *serviceerror.NotFound
+		application *temporal.ApplicationError
+	)
+
+	switch {
+	case errors.As(err, &application) && application.Type() == signals.RefusedError:
+		return signals.View{}, refused(application.Message())
+	case errors.As(err, &application):
+		s.log.Error("command failed", slog.String("source", key.Source), slog.String("conversation", key.Conversation),
+			slog.String("command", v.update), slog.Any("error", err))
+
+		return signals.View{}, fmt.Errorf("%s %s: %w", v.update, key, err)
+	case errors.As(err, &missing):
+		return s.afterwards(ctx, key, v)
+	default:
+		return signals.View{}, s.temporalProblem(key, err)
+	}
+}
+
+// afterwards answers a command to a conversation whose run is over: closing
+// it once more changes nothing, anything else comes too late.
+func (s *Server) afterwards(ctx context.Context, key signals.Key, v verb) (signals.View, error) {
+	view, err := s.stored(ctx, key, 0)
+
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return signals.View{}, s.missing(ctx, key)
+	case err != nil:
+		return signals.View{}, err
+	case v.update == signals.CloseUpdate:
+		return view, nil
+	default:
+		return signals.View{}, refused("the conversation is closed, session " + strconv.Itoa(view.Session) + " was its last")
+	}
+}

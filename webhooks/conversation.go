@@ -1,0 +1,208 @@
+package webhooks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"github.com/parleyhq/parley/signals"
+)
+
+// queryPatience bounds the question to a running conversation; a worker that
+// does not answer by then is not there.
+const queryPatience = 2 * time.Second
+
+// errNotRunning says that a conversation has no open run.
+var errNotRunning = errors.New("no open run")
+
+// wholeView always shows participants and timeline, which a list leaves out.
+type wholeView struct {
+	signals.View
+
+	Participants []signals.ViewParticipant `json:"participants"`
+	Timeline     []signals.TimelineEntry   `json:"timeline"`
+}
+
+func whole(view *signals.View) wholeView {
+	out := wholeView{View: *view, Participants: view.Participants, Timeline: view.Timeline}
+	if out.Participants == nil {
+		out.Participants = []signals.ViewParticipant{}
+	}
+
+	if out.Timeline == nil {
+		out.Timeline = []signals.TimelineEntry{}
+	}
+
+	return out
+}
+
+// getConversation shows the newest session, or the one of ?session=n.
+func (s *Server) getConversation(c *fiber.Ctx) error {
+	key, err := keyOf(c)
+	if err != nil {
+		return err
+	}
+
+	query, err := onlyParams(c, "session")
+	if err != nil {
+		return err
+	}
+
+	session := 0
+
+	if text := query.Get("session"); text != "" {
+		if session, err = strconv.Atoi(text); err != nil || session < 1 {
+			return invalid("session", "is no number of a session")
+		}
+	}
+
+	ctx, cancel := context.WithTimeout(s.work, patience)
+	defer cancel()
+
+	view, err := s.find(ctx, key, session)
+	if err != nil {
+		return err
+	}
+
+	return c.JSON(whole(&view))
+}
+
+// find returns a conversation's session: an open run by query, a closed
+// session from the store. Once the store has a session it is final, though
+// its run may have a moment left.
+func (s *Server) find(ctx context.Context, key signals.Key, session int) (signals.View, error) {
+	if session > 0 {
+		view, err := s.stored(ctx, key, session)
+		if !errors.Is(err, ErrNotFound) {
+			return view, err
+		}
+	}
+
+	view, err := s.running(ctx, key)
+
+	switch {
+	case err == nil && (session == 0 || view.Session == session):
+		return view, s.complete(ctx, key, &view)
+	case err == nil, errors.Is(err, errNotRunning) && session > 0:
+		return signals.View{}, notFound("this conversation has no session " + strconv.Itoa(session))
+	case !errors.Is(err, errNotRunning):
+		return signals.View{}, err
+	}
+
+	view, err = s.stored(ctx, key, 0)
+	if errors.Is(err, ErrNotFound) {
+		return signals.View{}, s.missing(ctx, key)
+	}
+
+	return view, err
+}
+
+// missing explains a 404 where events wait for one that may start the conversation.
+func (s *Server) missing(ctx context.Context, key signals.Key) error {
+	waiting, err := s.deps.Inbox.InboxCounts(ctx, key, 0)
+	if err != nil {
+		return fmt.Errorf("count what waits: %w", err)
+	}
+
+	if waiting.Pending > 0 {
+		return notFound(strconv.FormatInt(waiting.Pending, 10) + " events wait for one that may start this conversation")
+	}
+
+	return notFound("no such conversation")
+}
+
+func (s *Server) stored(ctx context.Context, key signals.Key, session int) (signals.View, error) {
+	view, err := s.deps.Sessions.Session(ctx, key, session)
+	if err != nil {
+		return signals.View{}, fmt.Errorf("read session: %w", err)
+	}
+
+	return view, s.merge(ctx, key, &view)
+}
+
+// running asks the open run for its state; [errNotRunning] if there is none.
+func (s *Server) running(ctx context.Context, key signals.Key) (signals.View, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryPatience)
+	defer cancel()
+
+	answer, err := s.deps.Temporal.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
+		WorkflowID:           key.WorkflowID(),
+		QueryType:            signals.StateQuery,
+		QueryRejectCondition: enums.QUERY_REJECT_CONDITION_NOT_OPEN,
+	})
+
+	var missing *serviceerror.NotFound
+
+	switch {
+	case errors.As(err, &missing):
+		return signals.View{}, errNotRunning
+	case err != nil:
+		return signals.View{}, s.temporalProblem(key, err)
+	case answer.QueryRejected != nil:
+		return signals.View{}, errNotRunning
+	}
+
+	var view signals.View
+	if err := answer.QueryResult.Get(&view); err != nil {
+		return signals.View{}, fmt.Errorf("read the state of %s: %w", key, err)
+	}
+
+	return view, nil
+}
+
+// complete adds to a running conversation's state what only the stores know.
+func (s *Server) complete(ctx context.Context, key signals.Key, view *signals.View) error {
+	stored, err := s.deps.Sessions.Session(ctx, key, view.Session)
+
+	switch {
+	case err == nil:
+		view.Ticket = stored.Ticket
+	case errors.Is(err, ErrNotFound):
+		view.Ticket = nil
+	default:
+		return fmt.Errorf("read ticket: %w", err)
+	}
+
+	return s.merge(ctx, key, view)
+}
+
+// merge adds what the inbox counted beside the workflow, so that applied,
+// late and ignored still add up to accepted, and makes empty lists of absent ones.
+func (s *Server) merge(ctx context.Context, key signals.Key, view *signals.View) error {
+	waiting, err := s.deps.Inbox.InboxCounts(ctx, key, view.Session)
+	if err != nil {
+		return fmt.Errorf("count what waits: %w", err)
+	}
+
+	view.Pending = waiting.Pending
+	view.Late += waiting.Late
+	view.Ignored += waiting.Orphans
+	view.Accepted += waiting.Late + waiting.Orphans
+
+	if view.Tags == nil {
+		view.Tags = []string{}
+	}
+
+	if view.Clocks == nil {
+		view.Clocks = []signals.ViewClock{}
+	}
+
+	return nil
+}
+
+// temporalProblem turns a failed call into 503, whatever failed: a repeat may
+// cure it, and the log says what it was.
+func (s *Server) temporalProblem(key signals.Key, err error) error {
+	s.log.Warn("temporal did not answer", slog.String("source", key.Source),
+		slog.String("conversation", key.Conversation), slog.Any("error", err))
+
+	return unavailable("the conversation does not answer for now")
+}
