@@ -104,8 +104,9 @@ func (m *Machine) idles() bool {
 		return false
 	}
 
-	return m.Episode == nil && m.Relay == nil && !m.SpokenAt.IsZero() && m.SpokenAt.After(m.VisitorAt) &&
-		!m.AwaySince.After(m.BackSince)
+	seen, away := m.visitorSeen()
+
+	return m.Episode == nil && m.Relay == nil && !m.SpokenAt.IsZero() && m.SpokenAt.After(seen) && !away
 }
 
 // after is the time at which so much time has passed by the policy's hours.

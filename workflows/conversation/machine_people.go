@@ -155,26 +155,36 @@ func (m *Machine) enterAway(event *signals.Event) {
 		return
 	}
 
-	away := event.Presence.State != signals.PresenceBack
+	away, back := &m.AwaySince, &m.BackSince
 
-	if m.roleOf(event.Actor.ID, event.Actor.Role) == signals.RoleVisitor {
-		if away {
-			m.AwaySince = latest(m.AwaySince, event.At)
-		} else {
-			m.BackSince = latest(m.BackSince, event.At)
+	if event.Actor.ID != "" {
+		who := m.member(event.Actor.ID)
+		away, back = &who.AwayAt, &who.BackAt
+	} else if event.Actor.Role != signals.RoleVisitor {
+		return
+	}
+
+	if event.Presence.State == signals.PresenceBack {
+		*back = latest(*back, event.At)
+	} else {
+		*away = latest(*away, event.At)
+	}
+}
+
+// visitorSeen is the visitor's newest sign of life, and whether they went away
+// since.
+func (m *Machine) visitorSeen() (time.Time, bool) {
+	seen, away, back := m.VisitorAt, m.AwaySince, m.BackSince
+
+	for i := range m.Roster {
+		if who := &m.Roster[i]; who.Role == signals.RoleVisitor {
+			seen = latest(seen, who.SeenAt)
+			away = latest(away, who.AwayAt)
+			back = latest(back, latest(who.BackAt, who.SeenAt))
 		}
-
-		return
 	}
 
-	if event.Actor.ID == "" {
-		return
-	}
-
-	who := m.member(event.Actor.ID)
-	if !event.At.Before(who.StatusAt) {
-		who.Away, who.StatusAt = away, event.At
-	}
+	return seen, away.After(back)
 }
 
 // claim makes an agent the assignee from at on.

@@ -80,21 +80,19 @@ func loud(t signals.Type) bool {
 	}
 }
 
-// touch keeps the newest sign of life of the visitor, by which the idle clock
-// stops.
+// touch keeps the newest sign of life of everybody: the visitor's stops the
+// idle clock, whoever turns out to be the visitor.
 func (m *Machine) touch(event *signals.Event) {
-	if event.Actor == nil || event.Type == signals.ParticipantLeft || event.Type == signals.UnrepliedReported ||
-		event.Presence != nil && event.Presence.State != signals.PresenceBack {
-		return
+	switch {
+	case event.Type == signals.ParticipantLeft, event.Type == signals.UnrepliedReported,
+		event.Presence != nil && event.Presence.State != signals.PresenceBack:
+	case event.Type == signals.ButtonPressed, event.Actor != nil && event.Actor.ID == "" && event.Actor.Role == signals.RoleVisitor:
+		m.VisitorAt = latest(m.VisitorAt, event.At)
+		m.BackSince = latest(m.BackSince, event.At)
+	case event.Actor != nil && event.Actor.ID != "" && event.Actor.Role != signals.RoleSystem:
+		who := m.member(event.Actor.ID)
+		who.SeenAt = latest(who.SeenAt, event.At)
 	}
-
-	role := m.roleOf(event.Actor.ID, event.Actor.Role)
-	if role != signals.RoleVisitor && event.Type != signals.ButtonPressed {
-		return
-	}
-
-	m.VisitorAt = latest(m.VisitorAt, event.At)
-	m.BackSince = latest(m.BackSince, event.At)
 }
 
 func (m *Machine) enterDetails(event *signals.Event) {

@@ -18,7 +18,11 @@ import (
 func TestOrderDoesNotMatter(t *testing.T) {
 	t.Parallel()
 
-	patient := func(s *policy.Snapshot) { s.Policy.Closeout.Grace = policy.Duration(time.Hour) }
+	patient := func(s *policy.Snapshot) {
+		s.Policy.Closeout.Grace = policy.Duration(time.Hour)
+		s.Policy.Idle.Close = policy.Duration(time.Hour)
+		s.Policy.Unreplied.TypingPause = 0 // a pause begins when its typing arrives
+	}
 	received := at(5 * time.Minute)
 	begin := signals.Start{Version: 1, Session: 2, Threads: []string{"T0"}, ClosedAt: at(2 * time.Second)}
 

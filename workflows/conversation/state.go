@@ -135,11 +135,13 @@ type member struct {
 	// SpokeAt is the first public message since the claims before were voided,
 	// by which an uninvited agent takes a conversation that nobody has; LastAt
 	// is the newest.
-	SpokeAt  time.Time `json:"spoke_at,omitzero"`
-	LastAt   time.Time `json:"last_at,omitzero"`
-	TypedAt  time.Time `json:"typed_at,omitzero"`
-	StatusAt time.Time `json:"status_at,omitzero"`
-	Away     bool      `json:"away,omitempty"`
+	SpokeAt time.Time `json:"spoke_at,omitzero"`
+	LastAt  time.Time `json:"last_at,omitzero"`
+	TypedAt time.Time `json:"typed_at,omitzero"`
+	// SeenAt is the newest sign of life, AwayAt and BackAt what presence said.
+	SeenAt time.Time `json:"seen_at,omitzero"`
+	AwayAt time.Time `json:"away_at,omitzero"`
+	BackAt time.Time `json:"back_at,omitzero"`
 }
 
 // threadMark is one thread of the platform's within this session.

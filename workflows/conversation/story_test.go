@@ -134,7 +134,6 @@ func outcome(m *conversation.Machine) string {
 	view := m.View("", true)
 	view.Timeline = nil
 	view.OpenedAt = m.OpenedAt
-	view.Clocks = nil
 	present := map[string]signals.ViewParticipant{}
 
 	for _, who := range view.Participants {
