@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	enums "go.temporal.io/api/enums/v1"
@@ -87,6 +88,7 @@ type world struct {
 	mu sync.Mutex
 
 	calls    []call
+	entered  atomic.Int64
 	failFor  map[string]error
 	hold     chan struct{}
 	outcome  courier.Outcome
@@ -120,6 +122,8 @@ func newWorld() *world {
 }
 
 func (w *world) Events(ctx context.Context, key signals.Key, events []signals.Event) (courier.Outcome, error) {
+	w.entered.Add(1)
+
 	if w.hold != nil {
 		select {
 		case <-w.hold:
