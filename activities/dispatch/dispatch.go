@@ -38,9 +38,18 @@ type Past interface {
 	Next(ctx context.Context, workflowID string) (start signals.Start, found bool, err error)
 }
 
+// Printer writes notices where this process writes: a line needs no workflow
+// that repeats it for hours.
+type Printer interface {
+	// Prints reports whether a target is such a channel.
+	Prints(target string) bool
+	Print(ctx context.Context, order *signals.Order) error
+}
+
 // Activities are the local activities of conversations.
 type Activities struct {
 	Sender   Sender
+	Printer  Printer
 	Sessions Sessions
 	Archive  Archive
 	Past     Past
@@ -67,13 +76,45 @@ func (a *Activities) Dispatch(ctx context.Context, payload conversation.Dispatch
 		}
 	}
 
-	if len(payload.Orders) > 0 {
-		if err := a.Sender.Orders(ctx, payload.Key, payload.Orders); err != nil {
+	orders := a.leaving(payload.Orders)
+	if len(orders) > 0 {
+		if err := a.Sender.Orders(ctx, payload.Key, orders); err != nil {
 			return fmt.Errorf("hand out the orders of %s: %w", payload.Key, err)
 		}
 	}
 
+	// Last, since what is above may be repeated, and a line is printed once.
+	a.print(ctx, payload.Orders)
+
 	return nil
+}
+
+// leaving are the orders for delivery workflows.
+func (a *Activities) leaving(orders []signals.Order) []signals.Order {
+	leaving := make([]signals.Order, 0, len(orders))
+
+	for i := range orders {
+		if orders[i].Kind == signals.OrderTicket || !a.Printer.Prints(orders[i].Target) {
+			leaving = append(leaving, orders[i])
+		}
+	}
+
+	return leaving
+}
+
+// print writes the notices that stay here. A terminal that cannot be written
+// to holds no conversation up: the log says so.
+func (a *Activities) print(ctx context.Context, orders []signals.Order) {
+	for i := range orders {
+		order := &orders[i]
+		if order.Kind != signals.OrderNotice || !a.Printer.Prints(order.Target) {
+			continue
+		}
+
+		if err := a.Printer.Print(ctx, order); err != nil {
+			activity.GetLogger(ctx).Error("A notice could not be printed.", "key", order.Key, "error", err)
+		}
+	}
 }
 
 // LastSession returns the start of the session after the newest closed one, and

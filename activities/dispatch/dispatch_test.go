@@ -41,8 +41,14 @@ func (w *world) Next(context.Context, string) (signals.Start, bool, error) {
 	return w.start, w.start.Session > 0, w.err
 }
 
+func (w *world) Prints(target string) bool { return target == "log" }
+
+func (w *world) Print(_ context.Context, order *signals.Order) error {
+	return w.do("print " + order.Key)
+}
+
 func activities(w *world) *dispatch.Activities {
-	return &dispatch.Activities{Sender: w, Sessions: w, Archive: w, Past: w}
+	return &dispatch.Activities{Sender: w, Printer: w, Sessions: w, Archive: w, Past: w}
 }
 
 func TestDispatchStoresBeforeItTells(t *testing.T) {
@@ -63,6 +69,21 @@ func TestDispatchStoresBeforeItTells(t *testing.T) {
 		"temporal away":  {whole, "orders", []string{"record", "stray", "orders"}},
 		"orders only":    {conversation.Dispatch{Orders: []signals.Order{{}}}, "", []string{"orders"}},
 		"nothing at all": {conversation.Dispatch{}, "", nil},
+		"a line needs no workflow": {
+			conversation.Dispatch{Orders: []signals.Order{
+				{Key: "1", Kind: signals.OrderNotice, Target: "log"}, {Key: "2", Kind: signals.OrderCancel, Target: "log"},
+			}}, "", []string{"print 1"},
+		},
+		"a line and a channel": {
+			conversation.Dispatch{Orders: []signals.Order{
+				{Key: "1", Kind: signals.OrderNotice, Target: "log"}, {Key: "2", Kind: signals.OrderNotice, Target: "ops"},
+			}}, "", []string{"orders", "print 1"},
+		},
+		"lines wait for what may be repeated": {
+			conversation.Dispatch{Orders: []signals.Order{
+				{Key: "1", Kind: signals.OrderNotice, Target: "log"}, {Key: "2", Kind: signals.OrderNotice, Target: "ops"},
+			}}, "orders", []string{"orders"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

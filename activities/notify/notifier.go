@@ -54,6 +54,18 @@ func New(channels Config, poster Poster, printer *Printer) *Notifier {
 	return &Notifier{channels: channels, poster: poster, printer: printer, now: time.Now}
 }
 
+// Prints reports whether a channel is this process's own terminal or log.
+func (n *Notifier) Prints(channel string) bool {
+	found, ok := n.channels.lookup(channel)
+
+	return ok && found.Kind == KindLog
+}
+
+// Print writes a notice to the terminal or the log.
+func (n *Notifier) Print(ctx context.Context, order *signals.Order) error {
+	return n.printer.Print(ctx, order)
+}
+
 // Send makes one attempt at one notice. Its errors are [outbound.Failure]s
 // and name no URL and no secret.
 func (n *Notifier) Send(ctx context.Context, order *signals.Order) (delivery.Receipt, error) {

@@ -26,6 +26,10 @@ func (l ledger) AppendAccount(ctx context.Context, source string, events []signa
 
 func (l ledger) AccountEvents(ctx context.Context, source string, limit int, cursor string) ([]signals.Event, string, error) {
 	events, next, err := l.inbox.AccountEvents(ctx, source, limit, cursor)
+	if errors.Is(err, inbox.ErrBadCursor) {
+		return nil, "", fmt.Errorf("%w: %w", webhooks.ErrBadCursor, err)
+	}
+
 	if err != nil {
 		return nil, "", fmt.Errorf("read account events of %s: %w", source, err)
 	}

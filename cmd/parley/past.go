@@ -48,11 +48,14 @@ func (p past) Tickets(ctx context.Context, filter webhooks.TicketFilter) ([]sign
 	return found, next, notFound(err)
 }
 
-// notFound gives the edge its own error for what the store does not have.
+// notFound gives the edge its own errors for what the store does not have.
 func notFound(err error) error {
-	if errors.Is(err, tickets.ErrNotFound) {
+	switch {
+	case errors.Is(err, tickets.ErrNotFound):
 		return fmt.Errorf("%w: %w", webhooks.ErrNotFound, err)
+	case errors.Is(err, tickets.ErrBadCursor):
+		return fmt.Errorf("%w: %w", webhooks.ErrBadCursor, err)
+	default:
+		return err
 	}
-
-	return err
 }

@@ -235,13 +235,14 @@ func (s *system) startWorker(context.Context) error {
 	}
 
 	system := tickets.Config{Kind: s.file.Tickets.Kind, URL: s.file.Tickets.URL, Secret: s.file.Tickets.Secret}
+	notifier := notify.New(channels, requests, s.printer())
 	delivering := &deliver.Activities{
-		Notices:      notify.New(channels, requests, s.printer()),
+		Notices:      notifier,
 		TicketSystem: tickets.NewWebhook(system, requests, s.sessions),
 		Tickets:      s.sessions, Courier: s.courier, Channels: s.channelsOf, Log: s.log,
 	}
 	deciding := &dispatch.Activities{
-		Sender: s.courier, Sessions: s.sessions, Archive: ledger{s.inbox}, Past: s.sessions,
+		Sender: s.courier, Printer: notifier, Sessions: s.sessions, Archive: ledger{s.inbox}, Past: s.sessions,
 	}
 
 	running := worker.New(s.temporal, s.settings.Worker, s.book.Snapshot, deciding, delivering)
