@@ -58,13 +58,18 @@ func personID(id string) string {
 // clip makes a short text from outside harmless and small: control characters
 // become blanks, and as JSON it takes at most limit bytes.
 func clip(text string, limit int) string {
-	text = strings.Map(func(r rune) rune {
+	return fit(strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return ' '
 		}
 
 		return r
-	}, signals.Cut(strings.ToValidUTF8(text, "�"), limit))
+	}, signals.Cut(text, limit)), limit)
+}
+
+// fit cuts a text to at most limit bytes as JSON.
+func fit(text string, limit int) string {
+	text = signals.Cut(strings.ToValidUTF8(signals.Cut(text, limit), "�"), limit)
 
 	for jsonSize(text) > limit+2 {
 		text = signals.Cut(text, len(text)-1)

@@ -121,7 +121,7 @@ func (m *Machine) editMessage(event *signals.Event) {
 		return
 	}
 
-	waiting := edit{ID: signals.RememberedID(event.Message.ID), At: event.At, Text: signals.Cut(event.Message.Text, maxLineBytes)}
+	waiting := edit{ID: signals.RememberedID(event.Message.ID), At: event.At, Text: fit(event.Message.Text, maxLineBytes)}
 
 	if at := m.keptAt(waiting.ID); at >= 0 && m.Kept[at].Counted != "" {
 		m.edited(at, waiting)

@@ -1,0 +1,117 @@
+package conversation_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/parleyhq/parley/workflows/conversation"
+)
+
+// live finds what Markdown, or HTML in it, would make of a text: a construct's
+// character without a backslash, markup, or an address that links itself.
+func live() []*regexp.Regexp {
+	return []*regexp.Regexp{
+		regexp.MustCompile("(^|[^\\\\])(\\\\\\\\)*[`*_{}\\[\\]()#+\\-!|~$^=]"),
+		regexp.MustCompile(`[<>]`),
+		regexp.MustCompile(`&(#|[a-zA-Z]+;)`),
+		regexp.MustCompile(`(?i)(https?|ftp|mailto|javascript|data):[^\x{2060}]`),
+		regexp.MustCompile(`(?i)www\.`),
+		regexp.MustCompile(`[a-zA-Z0-9]@[a-zA-Z0-9]`),
+		regexp.MustCompile(`\d\. `),
+		regexp.MustCompile(`[\r\n\t\x00-\x1f\x7f\x{85}\x{2028}\x{2029}\x{202a}-\x{202e}\x{2066}-\x{2069}]`),
+		regexp.MustCompile(`[a-z0-9]\.[a-z]`),
+	}
+}
+
+func requireDead(t fataler, text string) {
+	t.Helper()
+
+	escaped := conversation.Escape(text)
+	bare := regexp.MustCompile("&(lt|gt|amp);").ReplaceAllString(escaped, "")
+
+	for _, construct := range live() {
+		require.NotRegexp(t, construct, bare, "%q became %q", text, escaped)
+	}
+}
+
+func TestVisitorTextIsNoMarkdown(t *testing.T) {
+	t.Parallel()
+
+	for name, attack := range map[string]string{
+		"image":              "![x](https://evil.example/p.png)",
+		"image by reference": "![x][y]\n\n[y]: https://evil.example/p.png",
+		"link":               "[click](https://evil.example)",
+		"script link":        "[click](javascript:alert(1))",
+		"reference":          "[y]: https://evil.example",
+		"footnote":           "[^1]",
+		"HTML":               "<img src=x onerror=alert(1)>",
+		"script":             "<script>alert(1)</script>",
+		"comment":            "<!-- x -->",
+		"heading":            "# Big",
+		"heading below":      "Big\n===",
+		"rule":               "x\n---\ny",
+		"list":               "- x\n+ y\n* z\n1. a\n2) b",
+		"quote":              "> x",
+		"code":               "`x` ```x```\n    x",
+		"tilde fence":        "~~~\nx\n~~~",
+		"autolink":           "<https://evil.example>",
+		"bare address":       "https://evil.example/x?y=z",
+		"bare host":          "www.evil.example",
+		"bare domain":        "evil.example",
+		"mail":               "mail me at x@evil.example",
+		"mailto":             "mailto:x@evil.example",
+		"table":              "| a | b |\n|---|---|",
+		"strike":             "~~x~~",
+		"emphasis":           "**x** __x__ *x* _x_",
+		"entity":             "&#60;img src=x&#62; &lt;b&gt; &quot;",
+		"escaped already":    "\\<b\\> \\\\[x](y)",
+		"direction":          "\u202egnp.exe\u2066",
+		"line separators":    "x\u2028# y\u2029# z\x85# w",
+		"control":            "\x00\x1b[31m\x7f",
+		"maths":              "$x^2$",
+		"task":               "- [ ] x",
+		"emoji code":         ":smile:",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			requireDead(t, attack)
+		})
+	}
+}
+
+func TestAnyTextIsNoMarkdown(t *testing.T) {
+	t.Parallel()
+
+	alphabet := []rune("ab1 \n\t\\`*_{}[]()#+-.!|~$^=<>&:/@\"'%;\u202e")
+
+	rapid.Check(t, func(rt *rapid.T) {
+		requireDead(rt, string(rapid.SliceOfN(rapid.SampledFrom(alphabet), 0, 40).Draw(rt, "text")))
+	})
+}
+
+func TestCardShowsTheConversation(t *testing.T) {
+	t.Parallel()
+
+	m := machine()
+	hello := says("ann", "Hello\n# <b>there</b>", 0)
+	hello.Actor.Name = "Ann [x](http://evil.example)"
+	tell(m, hello)
+
+	card := conversation.Card(m)
+	require.Contains(t, card, "**open** · session 1")
+	require.Contains(t, card, "Unreplied since 2026-11-20 10:00:00 UTC, pushes: 0")
+	require.Contains(t, card, "- unreplied due 2026-11-20 10:05:00 UTC")
+	require.Contains(t, card, `Hello \# &lt;b&gt;there&lt;/b&gt;`)
+	require.NotContains(t, card, "](http")
+
+	for i := range 100 {
+		tell(m, says("ann", strings.Repeat("long ", 500), time.Duration(i)*time.Second))
+	}
+
+	require.Less(t, len(conversation.Card(m)), 10<<10)
+}
