@@ -104,8 +104,8 @@ func TestCardShowsTheConversation(t *testing.T) {
 
 	card := conversation.Card(m)
 	require.Contains(t, card, "**open** · session 1")
-	require.Contains(t, card, "Unreplied since 2026-11-20 10:00:00 UTC, pushes: 0")
-	require.Contains(t, card, "- unreplied due 2026-11-20 10:05:00 UTC")
+	require.Contains(t, card, "Unreplied since 2040-11-20 10:00:00 UTC, pushes: 0")
+	require.Contains(t, card, "- unreplied due 2040-11-20 10:05:00 UTC")
 	require.Contains(t, card, `Hello \# &lt;b&gt;there&lt;/b&gt;`)
 	require.NotContains(t, card, "](http")
 
