@@ -30,6 +30,9 @@ const (
 	// maxIdempotencyKey bounds the header Idempotency-Key, in bytes.
 	maxIdempotencyKey = 255
 	idempotencyHeader = "Idempotency-Key"
+	// endedMeanwhile is the server's word for a run that ended while a command
+	// was under way (service/history/workflow/update/abort_reason.go, 1.32).
+	endedMeanwhile = "AcceptedUpdateCompletedWorkflow"
 )
 
 // verb is one command: the update that carries it, the fields that it takes
@@ -199,7 +202,7 @@ func (s *Server) update(key signals.Key, v verb, id string, command signals.Comm
 		return s.verdict(ctx, key, v, err)
 	}
 
-	return view, s.complete(ctx, key, &view)
+	return view, s.complete(ctx, &view)
 }
 
 // verdict tells why an update did not go through.
@@ -212,13 +215,13 @@ func (s *Server) verdict(ctx context.Context, key signals.Key, v verb, err error
 	switch {
 	case errors.As(err, &application) && application.Type() == signals.RefusedError:
 		return signals.View{}, refused(application.Message())
-	case errors.As(err, &application):
+	case errors.As(err, &missing), application != nil && application.Type() == endedMeanwhile:
+		return s.afterwards(ctx, key, v)
+	case application != nil:
 		s.log.Error("command failed", slog.String("source", key.Source), slog.String("conversation", key.Conversation),
 			slog.String("command", v.update), slog.Any("error", err))
 
 		return signals.View{}, fmt.Errorf("%s %s: %w", v.update, key, err)
-	case errors.As(err, &missing):
-		return s.afterwards(ctx, key, v)
 	default:
 		return signals.View{}, s.temporalProblem(key, err)
 	}

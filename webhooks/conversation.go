@@ -90,7 +90,7 @@ func (s *Server) find(ctx context.Context, key signals.Key, session int) (signal
 
 	switch {
 	case err == nil && (session == 0 || view.Session == session):
-		return view, s.complete(ctx, key, &view)
+		return view, s.complete(ctx, &view)
 	case err == nil, errors.Is(err, errNotRunning) && session > 0:
 		return signals.View{}, notFound("this conversation has no session " + strconv.Itoa(session))
 	case !errors.Is(err, errNotRunning):
@@ -125,7 +125,7 @@ func (s *Server) stored(ctx context.Context, key signals.Key, session int) (sign
 		return signals.View{}, fmt.Errorf("read session: %w", err)
 	}
 
-	return view, s.merge(ctx, key, &view)
+	return view, s.merge(ctx, &view)
 }
 
 // running asks the open run for its state; [errNotRunning] if there is none.
@@ -158,9 +158,15 @@ func (s *Server) running(ctx context.Context, key signals.Key) (signals.View, er
 	return view, nil
 }
 
+// keyOfView returns the key with the platform's own chat id, which the path
+// and the workflow id may hold as a hash only.
+func keyOfView(view *signals.View) signals.Key {
+	return signals.Key{Source: view.Source, Conversation: view.ID}
+}
+
 // complete adds to a running conversation's state what only the stores know.
-func (s *Server) complete(ctx context.Context, key signals.Key, view *signals.View) error {
-	stored, err := s.deps.Sessions.Session(ctx, key, view.Session)
+func (s *Server) complete(ctx context.Context, view *signals.View) error {
+	stored, err := s.deps.Sessions.Session(ctx, keyOfView(view), view.Session)
 
 	switch {
 	case err == nil:
@@ -171,13 +177,13 @@ func (s *Server) complete(ctx context.Context, key signals.Key, view *signals.Vi
 		return fmt.Errorf("read ticket: %w", err)
 	}
 
-	return s.merge(ctx, key, view)
+	return s.merge(ctx, view)
 }
 
 // merge adds what the inbox counted beside the workflow, so that applied,
 // late and ignored still add up to accepted, and makes empty lists of absent ones.
-func (s *Server) merge(ctx context.Context, key signals.Key, view *signals.View) error {
-	waiting, err := s.deps.Inbox.InboxCounts(ctx, key, view.Session)
+func (s *Server) merge(ctx context.Context, view *signals.View) error {
+	waiting, err := s.deps.Inbox.InboxCounts(ctx, keyOfView(view), view.Session)
 	if err != nil {
 		return fmt.Errorf("count what waits: %w", err)
 	}

@@ -3,7 +3,6 @@ package webhooks
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"time"
@@ -170,7 +169,7 @@ func (s *Server) closedPage(
 		Limit: limit, Cursor: cursor,
 	})
 	if err != nil {
-		return nil, "", fmt.Errorf("list closed sessions: %w", err)
+		return nil, "", listProblem("list closed sessions", err)
 	}
 
 	ids := make([]string, 0, len(views))
@@ -190,8 +189,7 @@ func (s *Server) closedPage(
 			continue
 		}
 
-		key := signals.Key{Source: views[i].Source, Conversation: views[i].ID}
-		if err := s.merge(ctx, key, &views[i]); err != nil {
+		if err := s.merge(ctx, &views[i]); err != nil {
 			return nil, "", err
 		}
 
@@ -263,7 +261,7 @@ func (s *Server) askOne(
 		return nil, nil //nolint:nilnil // it changed meanwhile
 	}
 
-	if err := s.complete(ctx, key, &view); err != nil {
+	if err := s.complete(ctx, &view); err != nil {
 		return nil, err
 	}
 

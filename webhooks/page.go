@@ -3,6 +3,8 @@ package webhooks
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -67,6 +69,15 @@ func listParams(c *fiber.Ctx, known ...string) (url.Values, pageOf, error) {
 	}
 
 	return query, page, nil
+}
+
+// listProblem tells a bad cursor, which is the caller's fault, from the rest.
+func listProblem(doing string, err error) error {
+	if errors.Is(err, ErrBadCursor) {
+		return invalid("cursor", "is none that this list gave out")
+	}
+
+	return fmt.Errorf("%s: %w", doing, err)
 }
 
 // listCursor is what the cursor of the list of conversations says: whether

@@ -13,9 +13,13 @@ import (
 	"github.com/parleyhq/parley/signals/dialects/dialect"
 )
 
-// ErrNotFound says that a store has no such record; implementations of the
-// interfaces below wrap it.
-var ErrNotFound = errors.New("not found")
+// What implementations of the interfaces below wrap.
+var (
+	// ErrNotFound says that a store has no such record.
+	ErrNotFound = errors.New("not found")
+	// ErrBadCursor says that a list gave out no such cursor.
+	ErrBadCursor = errors.New("bad cursor")
+)
 
 // Source is one connected account as the edge serves it.
 type Source struct {

@@ -89,7 +89,7 @@ func (s *Server) listAccountEvents(c *fiber.Ctx) error {
 
 	events, next, err := s.deps.Accounts.AccountEvents(ctx, source.Name, page.limit, page.cursor)
 	if err != nil {
-		return fmt.Errorf("read account events of %s: %w", source.Name, err)
+		return listProblem("read account events of "+source.Name, err)
 	}
 
 	list := eventList{Events: make([]signals.Event, 0, len(events)), Next: next}

@@ -44,7 +44,7 @@ func (s *Server) listTickets(c *fiber.Ctx) error {
 
 	tickets, next, err := s.deps.Sessions.Tickets(ctx, filter)
 	if err != nil {
-		return fmt.Errorf("list tickets: %w", err)
+		return listProblem("list tickets", err)
 	}
 
 	list := ticketList{Tickets: make([]listedTicket, 0, len(tickets)), Next: next}

@@ -1,0 +1,244 @@
+package webhooks_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/webhooks"
+)
+
+const one = "/v1/conversations/shop/c/"
+
+// obeys lets every command succeed.
+func (e *edge) obeys() *edge {
+	e.update = func(options client.UpdateWorkflowOptions) (signals.View, error) {
+		v := view("shop", "c", signals.StatusActive)
+		v.WorkflowID = options.WorkflowID
+
+		return v, nil
+	}
+
+	return e
+}
+
+func TestCommands(t *testing.T) {
+	t.Parallel()
+
+	until := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+	tests := map[string]struct {
+		path, body, update string
+		want               signals.Command
+	}{
+		"accept": {
+			"accept", `{"agent_id":"smith","agent_name":"Smith","agent_nickname":"Bob"}`, signals.AcceptUpdate,
+			signals.Command{AgentID: "smith", AgentName: "Smith", AgentNickname: "Bob"},
+		},
+		"decline":     {"decline", `{"agent_id":"smith","reason":"busy"}`, signals.DeclineUpdate, signals.Command{AgentID: "smith", Reason: "busy"}},
+		"assign":      {"assign", `{"agent_id":"smith","by":"ann"}`, signals.AssignUpdate, signals.Command{AgentID: "smith", By: "ann"}},
+		"close":       {"close", `{"by_id":"ann","reason":"done"}`, signals.CloseUpdate, signals.Command{By: "ann", Reason: "done"}},
+		"close, bare": {"close", ``, signals.CloseUpdate, signals.Command{}},
+		"reopen":      {"reopen", `{}`, signals.ReopenUpdate, signals.Command{}},
+		"snooze":      {"snooze", `{"until":"2026-11-21T10:00:00+01:00"}`, signals.SnoozeUpdate, signals.Command{Until: until}},
+		"notes":       {"notes", `{"text":"VIP"}`, signals.NoteUpdate, signals.Command{Text: "VIP"}},
+	}
+
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			e := newEdge(t).obeys()
+			got := e.do(http.MethodPost, one+test.path, test.body)
+
+			require.Equal(t, http.StatusOK, got.status, got.body)
+			require.Equal(t, "active", got.fields(t)["status"])
+			require.Len(t, e.updates, 1)
+			require.Equal(t, "conversation:shop:c", e.updates[0].WorkflowID)
+			require.Equal(t, test.update, e.updates[0].UpdateName)
+			require.Equal(t, client.WorkflowUpdateStageCompleted, e.updates[0].WaitForStage)
+
+			command, ok := e.updates[0].Args[0].(signals.Command)
+			require.True(t, ok)
+
+			command.Until = command.Until.UTC()
+			test.want.Until = test.want.Until.UTC()
+			require.Equal(t, test.want, command)
+		})
+	}
+}
+
+func TestBadCommands(t *testing.T) {
+	t.Parallel()
+
+	tests := map[string]struct {
+		path, body string
+		status     int
+		slug       string
+		field      string
+	}{
+		"unknown field":    {"close", `{"reson":"x"}`, http.StatusUnprocessableEntity, "invalid-field", "reson"},
+		"another's field":  {"close", `{"until":"2026-11-21T10:00:00Z"}`, http.StatusUnprocessableEntity, "invalid-field", "until"},
+		"wrong type":       {"accept", `{"agent_id":7}`, http.StatusUnprocessableEntity, "invalid-field", "agent_id"},
+		"bad time":         {"snooze", `{"until":"tomorrow"}`, http.StatusUnprocessableEntity, "invalid-field", "until"},
+		"no agent":         {"accept", `{}`, http.StatusUnprocessableEntity, "invalid-field", "agent_id"},
+		"no text":          {"notes", ``, http.StatusUnprocessableEntity, "invalid-field", "text"},
+		"too long":         {"assign", `{"agent_id":"` + strings.Repeat("x", 256) + `"}`, 422, "invalid-field", "agent_id"},
+		"no JSON":          {"close", `reason=x`, http.StatusBadRequest, "malformed-body", ""},
+		"no object":        {"close", `["x"]`, http.StatusBadRequest, "malformed-body", ""},
+		"two objects":      {"close", `{}{}`, http.StatusBadRequest, "malformed-body", ""},
+		"a key with a bug": {"close", `{"":1}`, http.StatusUnprocessableEntity, "invalid-field", ""},
+	}
+
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			e := newEdge(t).obeys()
+			p := e.do(http.MethodPost, one+test.path, test.body).isProblem(t, test.status, test.slug)
+			require.Equal(t, test.field, p.Field)
+			require.Empty(t, e.updates)
+		})
+	}
+}
+
+func TestIdempotencyKey(t *testing.T) {
+	t.Parallel()
+
+	e := newEdge(t).obeys()
+	send := func(path, body string, header ...string) string {
+		require.Equal(t, http.StatusOK, e.do(http.MethodPost, one+path, body, header...).status)
+
+		return e.updates[len(e.updates)-1].UpdateID
+	}
+
+	first := send("close", "", "Idempotency-Key", "k1")
+	require.NotEmpty(t, first)
+	require.Equal(t, first, send("close", "", "Idempotency-Key", "k1"))
+	require.NotEqual(t, first, send("close", "", "Idempotency-Key", "k2"))
+	require.NotEqual(t, first, send("reopen", "", "Idempotency-Key", "k1"), "the key is the command's")
+	require.Empty(t, send("close", ""))
+
+	e.do(http.MethodPost, one+"close", "", "Idempotency-Key", strings.Repeat("k", 256)).
+		isProblem(t, http.StatusUnprocessableEntity, "invalid-field")
+}
+
+func TestCommandSaysWho(t *testing.T) {
+	t.Parallel()
+
+	token, entry := newKey(t, "crm", webhooks.ScopeCommand)
+	e := newEdge(t, withKeys(entry)).obeys()
+
+	for body, want := range map[string]string{"": "crm", `{"by":"ann"}`: "ann"} {
+		got := e.do(http.MethodPost, one+"close", body, "Authorization", "Bearer "+token)
+		require.Equal(t, http.StatusOK, got.status, got.body)
+
+		command, ok := e.updates[len(e.updates)-1].Args[0].(signals.Command)
+		require.True(t, ok)
+		require.Equal(t, want, command.By)
+	}
+}
+
+func TestVerdicts(t *testing.T) {
+	t.Parallel()
+
+	notFound := serviceerror.NewNotFound("workflow execution already completed")
+	ended := temporal.NewNonRetryableApplicationError("ended", "AcceptedUpdateCompletedWorkflow", nil)
+
+	tests := map[string]struct {
+		err    error
+		path   string
+		closed bool
+		status int
+		slug   string
+	}{
+		"refused": {
+			err:  temporal.NewNonRetryableApplicationError("the conversation is with ann", signals.RefusedError, nil),
+			path: "accept", status: http.StatusConflict, slug: "refused",
+		},
+		"never there":         {err: notFound, path: "close", status: http.StatusNotFound, slug: "not-found"},
+		"closed, close again": {err: notFound, path: "close", closed: true, status: http.StatusOK},
+		"closed, accept":      {err: notFound, path: "accept", closed: true, status: http.StatusConflict, slug: "refused"},
+		"ended meanwhile":     {err: ended, path: "accept", closed: true, status: http.StatusConflict, slug: "refused"},
+		"temporal away":       {err: serviceerror.NewUnavailable("no"), path: "accept", status: http.StatusServiceUnavailable, slug: "unavailable"},
+		"too many at once":    {err: serviceerror.NewResourceExhausted(0, "x"), path: "accept", status: 503, slug: "unavailable"},
+		"out of time": {
+			err:  client.NewWorkflowUpdateServiceTimeoutOrCanceledError(errDown),
+			path: "accept", status: http.StatusServiceUnavailable, slug: "unavailable",
+		},
+		"a bug": {err: temporal.NewApplicationError("secret detail", "PanicError"), path: "accept", status: 500, slug: "internal"},
+	}
+
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			e := newEdge(t)
+			e.update = func(client.UpdateWorkflowOptions) (signals.View, error) { return signals.View{}, test.err }
+
+			if test.closed {
+				e.store(view("shop", "c", signals.StatusClosed))
+			}
+
+			got := e.do(http.MethodPost, one+test.path, `{"reason":"x"}`)
+			if test.path == "accept" {
+				got = e.do(http.MethodPost, one+test.path, `{"agent_id":"bob"}`)
+			}
+
+			if test.slug == "" {
+				require.Equal(t, test.status, got.status, got.body)
+				require.Equal(t, "closed", got.fields(t)["status"])
+
+				return
+			}
+
+			p := got.isProblem(t, test.status, test.slug)
+			require.NotContains(t, p.Detail, "secret detail")
+
+			if name == "refused" {
+				require.Equal(t, "the conversation is with ann", p.Detail)
+			}
+		})
+	}
+}
+
+func TestPostEvents(t *testing.T) {
+	t.Parallel()
+
+	e := newEdge(t)
+	// The API needs no signature of the source's.
+	const path = "/v1/conversations/signed/a%2Fb/events"
+
+	got := e.do(http.MethodPost, path, `{"id":"1","type":"message.received","message":{"text":"hi"}}`)
+	require.Equal(t, http.StatusOK, got.status, got.body)
+	require.JSONEq(t, `{"accepted":1,"duplicates":0,"conversations":["/v1/conversations/signed/a%2Fb"]}`, got.body)
+	require.Equal(t, signals.Key{Source: "signed", Conversation: "a/b"}, e.calls[0].key)
+
+	got = e.do(http.MethodPost, path, `[{"id":"1","type":"message.received"},{"id":"2","type":"tag.added","conversation":"a/b"}]`)
+	require.JSONEq(t, `{"accepted":1,"duplicates":1,"conversations":["/v1/conversations/signed/a%2Fb"]}`, got.body)
+
+	for body, field := range map[string]string{
+		`{"id":"3","type":"message.received","conversation":"other"}`:         "conversation",
+		`{"id":"3","type":"message.received","source":"shop"}`:                "source",
+		`[{"id":"3","type":"message.received"},{"id":"4","conversation":[]}]`: "events[1].conversation",
+		`{"type":"message.received"}`:                                         "id",
+	} {
+		require.Equal(t, field, e.do(http.MethodPost, path, body).isProblem(t, 422, "invalid-field").Field, body)
+	}
+
+	for _, body := range []string{"", "null", "[null]", "7", "{", "[1]"} {
+		e.do(http.MethodPost, path, body).isProblem(t, http.StatusBadRequest, "malformed-body")
+	}
+
+	e.do(http.MethodPost, "/v1/conversations/nobody/c/events", "{}").isProblem(t, http.StatusNotFound, "not-found")
+
+	e.failFor["a/b"] = errDown
+	e.do(http.MethodPost, path, `{"id":"9","type":"message.received"}`).isProblem(t, 503, "unavailable")
+	require.Len(t, e.calls, 2)
+}

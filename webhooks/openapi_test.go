@@ -1,0 +1,390 @@
+package webhooks_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"flag"
+	"net/http"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/webhooks"
+)
+
+// update writes the schemas of openapi.json anew from the Go types:
+// go test ./webhooks -run TestOpenAPISchemas -update.
+var update = flag.Bool("update", false, "write openapi.json anew") //nolint:gochecknoglobals // a flag
+
+// document returns openapi.json as a tree.
+func document(t *testing.T) map[string]any {
+	t.Helper()
+
+	raw, err := os.ReadFile("openapi.json")
+	require.NoError(t, err)
+
+	var out map[string]any
+
+	require.NoError(t, json.Unmarshal(raw, &out))
+
+	return out
+}
+
+func child(t *testing.T, tree map[string]any, names ...string) map[string]any {
+	t.Helper()
+
+	for _, name := range names {
+		next, ok := tree[name].(map[string]any)
+		require.True(t, ok, name)
+
+		tree = next
+	}
+
+	return tree
+}
+
+// TestEveryRouteIsDescribed compares both ways.
+func TestEveryRouteIsDescribed(t *testing.T) {
+	t.Parallel()
+
+	e := newEdge(t)
+	routes, err := e.server.Routes()
+	require.NoError(t, err)
+
+	var registered, described []string
+
+	parameter := regexp.MustCompile(`:(\w+)`)
+
+	for _, r := range routes {
+		path := strings.ReplaceAll(parameter.ReplaceAllString(r[1], "{$1}"), "/+", "/{action}")
+		registered = append(registered, r[0]+" "+path)
+	}
+
+	for path, item := range child(t, document(t), "paths") {
+		methods, ok := item.(map[string]any)
+		require.True(t, ok)
+
+		for method, described1 := range methods {
+			described = append(described, strings.ToUpper(method)+" "+path)
+			operation, ok := described1.(map[string]any)
+			require.True(t, ok)
+
+			var names []string
+
+			list, _ := operation["parameters"].([]any)
+			for _, one := range list {
+				p, ok := one.(map[string]any)
+				require.True(t, ok)
+
+				if p["in"] == "path" {
+					names = append(names, "{"+p["name"].(string)+"}")
+				}
+			}
+
+			require.ElementsMatch(t, regexp.MustCompile(`\{\w+\}`).FindAllString(path, -1), names, path)
+		}
+	}
+
+	slices.Sort(registered)
+	slices.Sort(described)
+	require.Equal(t, registered, described)
+}
+
+// TestOpenAPISchemas keeps the schemas as the Go types are.
+func TestOpenAPISchemas(t *testing.T) {
+	t.Parallel()
+
+	s := schemas{out: map[string]any{}}
+	s.add("Problem", reflect.TypeFor[problem](), "type", "title", "status")
+	s.add("Accepted", reflect.TypeFor[accepted]())
+	s.add("Event", reflect.TypeFor[signals.Event](), "id", "type")
+	s.add("Conversation", reflect.TypeFor[conversation]())
+	s.add("ListedConversation", reflect.TypeFor[listedConversation]())
+	s.add("Ticket", reflect.TypeFor[signals.Ticket]())
+	s.add("ListedTicket", reflect.TypeFor[signals.Ticket]())
+	delete(s.out["ListedTicket"].(map[string]any)["properties"].(map[string]any), "transcript")
+	s.out["ListedTicket"].(map[string]any)["required"] = slices.DeleteFunc(
+		s.out["ListedTicket"].(map[string]any)["required"].([]string), func(n string) bool { return n == "transcript" })
+	s.add("Source", reflect.TypeFor[source]())
+	s.add("Health", reflect.TypeFor[health](), "status")
+
+	whole := document(t)
+	want, err := json.Marshal(s.out)
+	require.NoError(t, err)
+
+	if *update {
+		whole["components"].(map[string]any)["schemas"] = json.RawMessage(want)
+
+		var text bytes.Buffer
+
+		encoder := json.NewEncoder(&text)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		require.NoError(t, encoder.Encode(whole))
+		require.NoError(t, os.WriteFile("openapi.json", text.Bytes(), 0o600))
+	}
+
+	have, err := json.Marshal(child(t, document(t), "components", "schemas"))
+	require.NoError(t, err)
+	require.JSONEq(t, string(want), string(have))
+}
+
+// TestReferencesResolve finds every $ref.
+func TestReferencesResolve(t *testing.T) {
+	t.Parallel()
+
+	raw, err := os.ReadFile("openapi.json")
+	require.NoError(t, err)
+
+	whole := document(t)
+
+	for _, match := range regexp.MustCompile(`"\$ref": "#/([^"]+)"`).FindAllStringSubmatch(string(raw), -1) {
+		child(t, whole, strings.Split(match[1], "/")...)
+	}
+}
+
+// TestAnswersMatchTheirSchemas checks real answers against the fields that
+// openapi.json promises.
+func TestAnswersMatchTheirSchemas(t *testing.T) {
+	t.Parallel()
+
+	e := newEdge(t).obeys()
+	e.run(view("shop", "c", signals.StatusOpen))
+	e.tickets = []signals.Ticket{{TicketRef: signals.TicketRef{ID: "1"}}}
+	whole := child(t, document(t), "components", "schemas")
+
+	first := func(list string, path string) map[string]any {
+		element, ok := e.do(http.MethodGet, path, "").fields(t)[list].([]any)[0].(map[string]any)
+		require.True(t, ok)
+
+		return element
+	}
+
+	for name, got := range map[string]map[string]any{
+		"Conversation":       e.do(http.MethodGet, "/v1/conversations/shop/c", "").fields(t),
+		"ListedConversation": first("conversations", "/v1/conversations"),
+		"Ticket":             e.do(http.MethodGet, "/v1/tickets/1", "").fields(t),
+		"ListedTicket":       first("tickets", "/v1/tickets"),
+		"Source":             first("sources", "/v1/sources"),
+		"Accepted":           e.do(http.MethodPost, "/webhooks/shop", message("c", "1")).fields(t),
+		"Problem":            e.do(http.MethodGet, "/nowhere", "").fields(t),
+		"Health":             e.do(http.MethodGet, "/readyz", "").fields(t),
+	} {
+		known := child(t, whole, name, "properties")
+		for field := range got {
+			require.Contains(t, known, field, name)
+		}
+
+		required, _ := child(t, whole, name)["required"].([]any)
+		for _, field := range required {
+			require.Contains(t, got, field, name)
+		}
+	}
+}
+
+func TestDocsPage(t *testing.T) {
+	t.Parallel()
+
+	e := newEdge(t)
+	got := e.do(http.MethodGet, "/docs", "")
+	require.Equal(t, http.StatusOK, got.status)
+	require.Equal(t, "text/html; charset=utf-8", got.header.Get("Content-Type"))
+	require.Contains(t, got.body, "/v1/conversations/{source}/{id}/close")
+	require.Contains(t, got.body, "1.2.3")
+	require.NotContains(t, got.body, "<script")
+	require.NotContains(t, got.body, "://", "no foreign assets")
+
+	style := regexp.MustCompile(`(?s)<style>(.*)</style>`).FindStringSubmatch(got.body)
+	require.Len(t, style, 2)
+
+	sum := sha256.Sum256([]byte(style[1]))
+	policy := got.header.Get("Content-Security-Policy")
+	require.Contains(t, policy, "'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
+	require.Contains(t, policy, "default-src 'none'")
+	require.NotContains(t, policy, "unsafe")
+
+	described := e.do(http.MethodGet, "/openapi.json", "")
+	require.Equal(t, "application/json", described.header.Get("Content-Type"))
+	require.Equal(t, "1.2.3", described.fields(t)["info"].(map[string]any)["version"])
+}
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+
+	e := newEdge(t)
+	require.Equal(t, "ok", e.do(http.MethodGet, "/healthz", "").fields(t)["status"])
+
+	ready := e.do(http.MethodGet, "/readyz", "")
+	require.Equal(t, http.StatusOK, ready.status)
+	require.JSONEq(t, `{"status":"ok","checks":{"temporal":"ok","database":"ok"}}`, ready.body)
+
+	metrics := e.do(http.MethodGet, "/metrics", "")
+	require.Equal(t, http.StatusOK, metrics.status)
+	require.Contains(t, metrics.body, "parley_http_requests")
+}
+
+func TestNotReady(t *testing.T) {
+	t.Parallel()
+
+	for name, prepare := range map[string]func(*world){
+		"temporal": func(w *world) { w.healthy = errors.New("refused by 10.0.0.1") },
+		"database": func(w *world) { w.database = os.ErrDeadlineExceeded },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			e := newEdge(t)
+			prepare(e.world)
+
+			got := e.do(http.MethodGet, "/readyz", "")
+			require.Equal(t, http.StatusServiceUnavailable, got.status)
+			require.Equal(t, "5", got.header.Get("Retry-After"))
+			require.Equal(t, "unavailable", got.fields(t)["checks"].(map[string]any)[name])
+			require.NotContains(t, got.body, "10.0.0.1")
+			require.Equal(t, http.StatusOK, e.do(http.MethodGet, "/healthz", "").status)
+		})
+	}
+}
+
+// The forms that the API promises, for the schemas.
+type (
+	accepted struct {
+		Accepted      int      `json:"accepted"`
+		Duplicates    int      `json:"duplicates"`
+		Conversations []string `json:"conversations"`
+	}
+	conversation struct {
+		signals.View
+
+		Participants []signals.ViewParticipant `json:"participants"`
+		Timeline     []signals.TimelineEntry   `json:"timeline"`
+	}
+	listedConversation struct {
+		signals.View
+
+		Partial      bool `json:"partial,omitempty"`
+		Participants bool `json:"-"`
+	}
+	source struct {
+		webhooks.SourceCounts
+
+		Name    string `json:"name"`
+		Dialect string `json:"dialect"`
+		URL     string `json:"url"`
+		Signed  bool   `json:"signed"`
+		Title   string `json:"title"`
+		Policy  string `json:"policy"`
+		Desk    string `json:"desk"`
+	}
+	health struct {
+		Status  string            `json:"status"`
+		Version string            `json:"version,omitempty"`
+		Checks  map[string]string `json:"checks,omitempty"`
+	}
+)
+
+// schemas makes JSON schemas of Go types.
+type schemas struct{ out map[string]any }
+
+// add describes a struct under a name; required names what the type's tags
+// would not say.
+func (s *schemas) add(name string, t reflect.Type, required ...string) {
+	properties, needed := map[string]any{}, []string{}
+
+	s.fields(t, properties, &needed)
+
+	if len(required) > 0 {
+		needed = required
+	}
+
+	if name == "ListedConversation" {
+		delete(properties, "participants")
+		delete(properties, "timeline")
+	}
+
+	slices.Sort(needed)
+	s.out[name] = map[string]any{"type": "object", "properties": properties, "required": slices.Compact(needed)}
+}
+
+func (s *schemas) fields(t reflect.Type, properties map[string]any, needed *[]string) {
+	for i := range t.NumField() {
+		field := t.Field(i)
+		if field.Anonymous {
+			s.fields(field.Type, properties, needed)
+
+			continue
+		}
+
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name == "-" {
+			continue
+		}
+
+		may := options == "omitempty" || options == "omitzero"
+		properties[name] = s.schema(field.Type, !may)
+
+		if !may {
+			*needed = append(*needed, name)
+		}
+	}
+}
+
+func (s *schemas) schema(t reflect.Type, nullable bool) any {
+	switch {
+	case t == reflect.TypeFor[time.Time]():
+		return map[string]any{"type": "string", "format": "date-time"}
+	case t == reflect.TypeFor[json.RawMessage]():
+		return map[string]any{}
+	}
+
+	if values, ok := words()[t]; ok {
+		return map[string]any{"type": "string", "enum": values}
+	}
+
+	switch t.Kind() {
+	case reflect.Pointer:
+		inner := s.schema(t.Elem(), false)
+		if nullable {
+			return map[string]any{"oneOf": []any{inner, map[string]any{"type": "null"}}}
+		}
+
+		return inner
+	case reflect.Slice:
+		return map[string]any{"type": "array", "items": s.schema(t.Elem(), false)}
+	case reflect.Map:
+		return map[string]any{"type": "object", "additionalProperties": s.schema(t.Elem(), false)}
+	case reflect.Struct:
+		name := t.Name()
+		if _, known := s.out[name]; !known {
+			s.out[name] = nil // it may hold itself
+			s.add(name, t)
+		}
+
+		return map[string]any{"$ref": "#/components/schemas/" + name}
+	case reflect.Bool:
+		return map[string]any{"type": "boolean"}
+	case reflect.Int, reflect.Int64:
+		return map[string]any{"type": "integer"}
+	default:
+		return map[string]any{"type": "string"}
+	}
+}
+
+func words() map[reflect.Type][]string {
+	return map[reflect.Type][]string{
+		reflect.TypeFor[signals.Status]():      {"open", "queued", "offered", "active", "snoozed", "closing", "closed"},
+		reflect.TypeFor[signals.Role]():        {"visitor", "agent", "bot", "system", "unknown"},
+		reflect.TypeFor[signals.Visibility]():  {"all", "agents"},
+		reflect.TypeFor[signals.MessageKind](): {"text", "file", "form", "rich", "custom", "system"},
+	}
+}
