@@ -105,7 +105,7 @@ func (s *Server) handOn(ctx context.Context, source *Source, part *group, now ti
 		return outcome.Seen, nil
 	}
 
-	s.log.Error("events not accepted", slog.String("source", source.Name),
+	s.log.ErrorContext(ctx, "events not accepted", slog.String("source", source.Name),
 		slog.String("conversation", part.key.Conversation), slog.Int("events", len(part.events)), slog.Any("error", err))
 
 	if errors.Is(err, courier.ErrRefused) {

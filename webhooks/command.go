@@ -202,7 +202,9 @@ func (s *Server) update(key signals.Key, v verb, id string, command signals.Comm
 		return s.verdict(ctx, key, v, err)
 	}
 
-	return view, s.complete(ctx, &view)
+	err = s.complete(ctx, &view)
+
+	return view, err
 }
 
 // verdict tells why an update did not go through.
@@ -218,7 +220,7 @@ func (s *Server) verdict(ctx context.Context, key signals.Key, v verb, err error
 	case errors.As(err, &missing), application != nil && application.Type() == endedMeanwhile:
 		return s.afterwards(ctx, key, v)
 	case application != nil:
-		s.log.Error("command failed", slog.String("source", key.Source), slog.String("conversation", key.Conversation),
+		s.log.ErrorContext(ctx, "command failed", slog.String("source", key.Source), slog.String("conversation", key.Conversation),
 			slog.String("command", v.update), slog.Any("error", err))
 
 		return signals.View{}, fmt.Errorf("%s %s: %w", v.update, key, err)

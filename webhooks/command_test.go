@@ -41,7 +41,10 @@ func TestCommands(t *testing.T) {
 			"accept", `{"agent_id":"smith","agent_name":"Smith","agent_nickname":"Bob"}`, signals.AcceptUpdate,
 			signals.Command{AgentID: "smith", AgentName: "Smith", AgentNickname: "Bob"},
 		},
-		"decline":     {"decline", `{"agent_id":"smith","reason":"busy"}`, signals.DeclineUpdate, signals.Command{AgentID: "smith", Reason: "busy"}},
+		"decline": {
+			"decline", `{"agent_id":"smith","reason":"busy"}`, signals.DeclineUpdate,
+			signals.Command{AgentID: "smith", Reason: "busy"},
+		},
 		"assign":      {"assign", `{"agent_id":"smith","by":"ann"}`, signals.AssignUpdate, signals.Command{AgentID: "smith", By: "ann"}},
 		"close":       {"close", `{"by_id":"ann","reason":"done"}`, signals.CloseUpdate, signals.Command{By: "ann", Reason: "done"}},
 		"close, bare": {"close", ``, signals.CloseUpdate, signals.Command{}},
@@ -166,7 +169,7 @@ func TestVerdicts(t *testing.T) {
 		"closed, close again": {err: notFound, path: "close", closed: true, status: http.StatusOK},
 		"closed, accept":      {err: notFound, path: "accept", closed: true, status: http.StatusConflict, slug: "refused"},
 		"ended meanwhile":     {err: ended, path: "accept", closed: true, status: http.StatusConflict, slug: "refused"},
-		"temporal away":       {err: serviceerror.NewUnavailable("no"), path: "accept", status: http.StatusServiceUnavailable, slug: "unavailable"},
+		"temporal away":       {err: serviceerror.NewUnavailable("no"), path: "accept", status: 503, slug: "unavailable"},
 		"too many at once":    {err: serviceerror.NewResourceExhausted(0, "x"), path: "accept", status: 503, slug: "unavailable"},
 		"out of time": {
 			err:  client.NewWorkflowUpdateServiceTimeoutOrCanceledError(errDown),

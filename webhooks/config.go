@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -47,7 +48,7 @@ func (c *Config) Validate() error {
 	}
 
 	if !local && ring.empty() {
-		return settingError(settingAddr, c.HTTPAddr,
+		return addrError(c.HTTPAddr,
 			"it is beyond loopback, which needs API keys: make one with `parley key new` and set "+settingKeys)
 	}
 
@@ -58,18 +59,19 @@ func (c *Config) Validate() error {
 func (c *Config) loopback() (bool, error) {
 	host, port, err := net.SplitHostPort(c.HTTPAddr)
 	if err != nil {
-		return false, settingError(settingAddr, c.HTTPAddr, "write host:port, such as 127.0.0.1:8080")
+		return false, addrError(c.HTTPAddr, "write host:port, such as 127.0.0.1:8080")
 	}
 
-	if _, err := net.LookupPort("tcp", port); err != nil {
-		return false, settingError(settingAddr, c.HTTPAddr, "the port is none")
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return false, addrError(c.HTTPAddr, "the port must be a number from 0 to 65535")
 	}
 
 	return isLoopbackHost(host), nil
 }
 
-func settingError(name, value, what string) error {
-	return fmt.Errorf("%s=%q %w: %s", name, value, ErrConfig, what)
+// addrError is about PARLEY_HTTP_ADDR and says what to change.
+func addrError(value, what string) error {
+	return fmt.Errorf("%s=%q %w: %s", settingAddr, value, ErrConfig, what)
 }
 
 // isLoopbackHost reports whether host, without a port, names this machine's

@@ -90,7 +90,9 @@ func (s *Server) find(ctx context.Context, key signals.Key, session int) (signal
 
 	switch {
 	case err == nil && (session == 0 || view.Session == session):
-		return view, s.complete(ctx, &view)
+		err = s.complete(ctx, &view)
+
+		return view, err
 	case err == nil, errors.Is(err, errNotRunning) && session > 0:
 		return signals.View{}, notFound("this conversation has no session " + strconv.Itoa(session))
 	case !errors.Is(err, errNotRunning):
@@ -125,7 +127,9 @@ func (s *Server) stored(ctx context.Context, key signals.Key, session int) (sign
 		return signals.View{}, fmt.Errorf("read session: %w", err)
 	}
 
-	return view, s.merge(ctx, &view)
+	err = s.merge(ctx, &view)
+
+	return view, err
 }
 
 // running asks the open run for its state; [errNotRunning] if there is none.

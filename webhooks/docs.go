@@ -42,13 +42,14 @@ type described struct {
 
 // operation is one method of one path.
 type operation struct {
-	Method, Path string
+	Method string `json:"-"`
+	Path   string `json:"-"`
 
 	Summary     string      `json:"summary"`
 	Description string      `json:"description"`
 	Tags        []string    `json:"tags"`
 	Parameters  []parameter `json:"parameters"`
-	Scope       string      `json:"x-scope"`
+	Scope       string      `json:"x-scope"` //nolint:tagliatelle // OpenAPI wants it so
 }
 
 type parameter struct {

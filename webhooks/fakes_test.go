@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -170,7 +171,7 @@ func (w *world) AccountEvents(_ context.Context, _ string, limit int, cursor str
 	next := ""
 
 	if end < len(w.account) {
-		next = fmt.Sprint(end)
+		next = strconv.Itoa(end)
 	}
 
 	return w.account[start:end], next, nil
@@ -238,7 +239,7 @@ func (w *world) ClosedSessions(_ context.Context, filter webhooks.SessionFilter)
 
 	end := min(start+filter.Limit, len(all))
 	if end < len(all) {
-		return all[start:end], fmt.Sprint(end), nil
+		return all[start:end], strconv.Itoa(end), nil
 	}
 
 	return all[start:end], "", nil

@@ -57,7 +57,7 @@ func (s *Server) readyz(c *fiber.Ctx) error {
 	})
 
 	if err := work.Wait(); err != nil {
-		return err //nolint:wrapcheck // both return nil
+		return err
 	}
 
 	answer := health{Status: healthy, Checks: map[string]string{"temporal": healthy, "database": healthy}}

@@ -225,7 +225,7 @@ func (s *Server) askAll(
 	}
 
 	if err := work.Wait(); err != nil {
-		return nil, err //nolint:wrapcheck // wrapped where it arose
+		return nil, err
 	}
 
 	out := make([]listedView, 0, len(found))
@@ -253,10 +253,7 @@ func (s *Server) askOne(
 	case errors.Is(err, errNotRunning):
 		return nil, nil //nolint:nilnil // it closed meanwhile
 	case err != nil:
-		out := listed(new(attributesView(key, info)))
-		out.Partial = true
-
-		return &out, nil
+		return partial(key, info), nil //nolint:nilerr // the log has it, and the list shows what is known
 	case filter.status != "" && view.Status != filter.status:
 		return nil, nil //nolint:nilnil // it changed meanwhile
 	}
@@ -266,4 +263,12 @@ func (s *Server) askOne(
 	}
 
 	return new(listed(&view)), nil
+}
+
+// partial shows a conversation that does not answer.
+func partial(key signals.Key, info *workflow.WorkflowExecutionInfo) *listedView {
+	out := listed(new(attributesView(key, info)))
+	out.Partial = true
+
+	return &out
 }

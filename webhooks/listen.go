@@ -32,9 +32,9 @@ func (s *Server) Listen(ctx context.Context) error {
 
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return settingError(settingAddr, s.config.HTTPAddr, "another program listens there: stop it or set another address")
+		return addrError(s.config.HTTPAddr, "another program listens there: stop it or set another address")
 	case errors.Is(err, syscall.EACCES):
-		return settingError(settingAddr, s.config.HTTPAddr, "this user may not listen there: set a port of 1024 or higher")
+		return addrError(s.config.HTTPAddr, "this user may not listen there: set a port of 1024 or higher")
 	case err != nil:
 		return fmt.Errorf("%s=%q %w: %w", settingAddr, s.config.HTTPAddr, ErrConfig, err)
 	}

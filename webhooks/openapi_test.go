@@ -317,8 +317,7 @@ func (s *schemas) add(name string, t reflect.Type, required ...string) {
 }
 
 func (s *schemas) fields(t reflect.Type, properties map[string]any, needed *[]string) {
-	for i := range t.NumField() {
-		field := t.Field(i)
+	for field := range t.Fields() {
 		if field.Anonymous {
 			s.fields(field.Type, properties, needed)
 

@@ -80,7 +80,7 @@ type Server struct {
 
 // New builds the edge without listening yet. Its errors are about settings
 // and say in one line what to change.
-func New(config Config, deps Deps) (*Server, error) { //nolint:gocritic // called once
+func New(config Config, deps Deps) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
@@ -93,7 +93,11 @@ func New(config Config, deps Deps) (*Server, error) { //nolint:gocritic // calle
 
 	server.work, server.cancel = context.WithCancel(context.Background())
 
-	return server, server.build()
+	if err := server.build(); err != nil {
+		return nil, err
+	}
+
+	return server, nil
 }
 
 // settle derives what follows from config and deps.

@@ -11,6 +11,8 @@ import (
 
 // listedSource is a source as the API shows it.
 type listedSource struct {
+	SourceCounts
+
 	Name    string `json:"name"`
 	Dialect string `json:"dialect"`
 	// URL is where the platform sends its webhooks, under the name that the
@@ -22,8 +24,6 @@ type listedSource struct {
 	Title  string `json:"title"`
 	Policy string `json:"policy"`
 	Desk   string `json:"desk"`
-
-	SourceCounts
 }
 
 type sourceList struct {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -41,7 +42,7 @@ func (f *conversationFilter) closed() bool {
 // digest names the filter within a cursor.
 func (f *conversationFilter) digest() string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{
-		f.source, f.agent, f.desk, f.tag, string(f.status), fmt.Sprint(f.unreplied),
+		f.source, f.agent, f.desk, f.tag, string(f.status), strconv.FormatBool(f.unreplied),
 	}))
 
 	return hex.EncodeToString(sum[:8])
@@ -94,7 +95,7 @@ func (s *Server) openPage(
 		PageSize: int32(limit), NextPageToken: token, Query: filter.query(), //nolint:gosec // at most 200
 	})
 	if err != nil {
-		s.log.Warn("temporal did not list conversations", slog.Any("error", err))
+		s.log.WarnContext(ctx, "temporal did not list conversations", slog.Any("error", err))
 
 		return nil, nil, unavailable("the list does not answer for now")
 	}
@@ -158,7 +159,7 @@ func (s *Server) runningOf(ctx context.Context, ids []string) (map[string]struct
 			Query:    runningConversations() + " AND WorkflowId IN (" + strings.Join(quoted, ", ") + ")",
 		})
 		if err != nil {
-			s.log.Warn("temporal did not list conversations", slog.Any("error", err))
+			s.log.WarnContext(ctx, "temporal did not list conversations", slog.Any("error", err))
 
 			return nil, unavailable("the list does not answer for now")
 		}

@@ -66,10 +66,10 @@ func (s *Server) read(c *fiber.Ctx, source *Source, req dialect.Request) ([]sign
 	}
 
 	if err := source.Dialect.Verify(req, source.Source); err != nil {
-		return nil, err //nolint:wrapcheck // the dialect reads it again
+		return nil, err
 	}
 
-	return source.Dialect.Decode(req, source.Source) //nolint:wrapcheck // the dialect reads it again
+	return source.Dialect.Decode(req, source.Source)
 }
 
 // requestOf copies the request out of fiber's buffers, which the next request

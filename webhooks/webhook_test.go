@@ -295,7 +295,7 @@ func TestShutdownFinishesWhatWasAccepted(t *testing.T) {
 	answered := make(chan int, 1)
 
 	go func() {
-		response, err := http.Post(e.url+"/webhooks/shop", "", strings.NewReader(message("c", "1"))) //nolint:noctx // ends with the server
+		response, err := http.Post(e.url+"/webhooks/shop", "", strings.NewReader(message("c", "1")))
 		if err != nil {
 			answered <- 0
 
