@@ -2,7 +2,6 @@ package scenarios_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -16,7 +15,7 @@ import (
 	"github.com/parleyhq/parley/workflows/policy"
 )
 
-var key = signals.Key{Source: "shop", Conversation: "C1"}
+func key() signals.Key { return signals.Key{Source: "shop", Conversation: "C1"} }
 
 // start is a Friday.
 func start() time.Time { return time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC) }
@@ -59,7 +58,7 @@ func newPlayer(t *testing.T, s *scenario) *player {
 
 	under := s.under(t)
 
-	return &player{T: t, machine: conversation.NewMachine(key, key.WorkflowID(), begin, under), under: under, now: start()}
+	return &player{T: t, machine: conversation.NewMachine(key(), key().WorkflowID(), begin, under), under: under, now: start()}
 }
 
 func (p *player) play(steps []step) {
@@ -138,7 +137,7 @@ func (p *player) event(from *event) signals.Event {
 	}
 
 	built := signals.Event{
-		ID: from.ID, Type: from.Type, Source: key.Source, Conversation: key.Conversation, Thread: from.Thread,
+		ID: from.ID, Type: from.Type, Source: key().Source, Conversation: key().Conversation, Thread: from.Thread,
 		At: at, ReceivedAt: p.now, Actor: actor(from.From),
 	}
 	if built.ID == "" {
@@ -206,7 +205,7 @@ func (p *player) command(step *step, where string) {
 
 	var refused *conversation.Refused
 
-	require.True(p, errors.As(err, &refused), "%s: the command was not refused", where)
+	require.ErrorAs(p, err, &refused, "%s: the command was not refused", where)
 	require.Contains(p, refused.Reason, step.Refused, where)
 }
 

@@ -140,7 +140,7 @@ func (s *scenario) under(t *testing.T) policy.Snapshot {
 	}
 
 	snapshot := policy.Snapshot{
-		Source: key.Source, Dialect: s.Source.Dialect, PolicyName: "scenario", Policy: p, Routing: s.Source.Routing,
+		Source: key().Source, Dialect: s.Source.Dialect, PolicyName: "scenario", Policy: p, Routing: s.Source.Routing,
 		Title: s.Source.Title, Groups: s.Source.Groups, RetryWindow: policy.Duration(2 * time.Minute), TicketKind: s.Source.Tickets,
 	}
 

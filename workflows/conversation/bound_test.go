@@ -2,6 +2,7 @@ package conversation_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 
 // hostile is a text that JSON makes six times as long.
 func hostile(seed, size int) string {
-	head := fmt.Sprintf("%d", seed)
+	head := strconv.Itoa(seed)
 
 	return head + strings.Repeat("<\x01", size/2)[:size-len(head)]
 }
@@ -30,7 +31,7 @@ func TestStateIsBounded(t *testing.T) {
 			return fmt.Sprintf("%0*d", size, seed)
 		},
 		"other scripts": func(seed, size int) string {
-			head := fmt.Sprintf("%d", seed)
+			head := strconv.Itoa(seed)
 
 			return head + strings.Repeat("客", (size-len(head))/3)
 		},

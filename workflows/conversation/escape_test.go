@@ -23,7 +23,7 @@ func live() []*regexp.Regexp {
 		regexp.MustCompile(`(?i)www\.`),
 		regexp.MustCompile(`[a-zA-Z0-9]@[a-zA-Z0-9]`),
 		regexp.MustCompile(`\d\. `),
-		regexp.MustCompile(`[\r\n\t\x00-\x1f\x7f\x{85}\x{2028}\x{2029}\x{202a}-\x{202e}\x{2066}-\x{2069}]`),
+		regexp.MustCompile(`[\x00-\x1f\x7f\x{85}\x{2028}\x{2029}\x{202a}-\x{202e}\x{2066}-\x{2069}]`),
 		regexp.MustCompile(`[a-z0-9]\.[a-z]`),
 	}
 }

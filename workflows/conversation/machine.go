@@ -58,7 +58,7 @@ func Resume(state *State, under policy.Snapshot) *Machine {
 
 // Apply takes one event in. Settle must follow when the batch is through:
 // a batch is applied whole before any clock ticks.
-func (m *Machine) Apply(event signals.Event, now time.Time) { //nolint:gocritic // events are values here
+func (m *Machine) Apply(event signals.Event, now time.Time) {
 	if event.ReceivedAt.IsZero() {
 		event.ReceivedAt = now
 	}
@@ -119,7 +119,7 @@ func (m *Machine) Stray(event *signals.Event) bool {
 
 	m.Accepted++
 
-	switch event.Type { //nolint:exhaustive // the rest is kept beside the ticket
+	switch event.Type {
 	case signals.TicketCreated, signals.TicketUpdated, signals.TicketFailed:
 		m.Applied++
 		m.enterTicket(event)

@@ -91,8 +91,8 @@ func (m *Machine) bound() {
 
 	size, most := 0, m.timelineRoom()
 
-	for i := len(m.Timeline) - 1; i >= 0; i-- {
-		size += jsonSize(m.Timeline[i].Text) + jsonSize(m.Timeline[i].Name) + lineOverhead
+	for i, entry := range slices.Backward(m.Timeline) {
+		size += jsonSize(entry.Text) + jsonSize(entry.Name) + lineOverhead
 		if size > most {
 			m.Timeline = slices.Delete(m.Timeline, 0, i+1)
 

@@ -8,7 +8,7 @@ import (
 )
 
 // Refused is why a command cannot be done; nothing has changed.
-type Refused struct {
+type Refused struct { //nolint:errname // a refusal is an answer, and so named in the contract
 	Reason string
 }
 

@@ -1,6 +1,7 @@
 package conversation
 
 import (
+	"slices"
 	"time"
 
 	"github.com/parleyhq/parley/signals"
@@ -50,12 +51,12 @@ func (m *Machine) seen(event *signals.Event) bool {
 func (m *Machine) remembers(event *signals.Event) bool {
 	id := signals.RememberedID(event.ID)
 
-	for i := len(m.IDs) - 1; i >= 0; i-- {
-		if m.IDs[i].ID != id {
+	for _, seen := range slices.Backward(m.IDs) {
+		if seen.ID != id {
 			continue
 		}
 
-		if !signals.IsDerived(event.ID) || within(m.IDs[i].At, event.ReceivedAt, m.retryWindow()) {
+		if !signals.IsDerived(event.ID) || within(seen.At, event.ReceivedAt, m.retryWindow()) {
 			return true
 		}
 	}

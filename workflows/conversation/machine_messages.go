@@ -92,7 +92,7 @@ func (m *Machine) keep(event *signals.Event, id, kind string, automatic bool) bo
 	return true
 }
 
-func compareKept(a, b kept) int { //nolint:gocritic // the signature is the slices package's
+func compareKept(a, b kept) int {
 	if c := a.At.Compare(b.At); c != 0 {
 		return c
 	}
@@ -236,35 +236,41 @@ func (m *Machine) resolve(entry *kept) {
 		return
 	}
 
-	switch entry.Role { //nolint:exhaustive // the others move nothing
+	switch entry.Role {
 	case signals.RoleVisitor:
 		m.VisitorAt = latest(m.VisitorAt, entry.At)
-
-		if entry.Author != "" {
-			who := m.member(entry.Author)
-			who.LastAt = latest(who.LastAt, entry.At)
-		}
-	case signals.RoleAgent:
-		if entry.Auto {
+	case signals.RoleAgent, signals.RoleBot:
+		if entry.Auto && entry.Role == signals.RoleAgent {
 			return
 		}
 
 		m.spoke(entry.At)
+	default:
+		return
+	}
 
-		if entry.Author != "" {
-			who := m.member(entry.Author)
-			if who.Role == signals.RoleUnknown {
-				who.Role = signals.RoleAgent
-			}
+	m.spokeHere(entry)
+}
 
-			who.LastAt = latest(who.LastAt, entry.At)
+// spokeHere keeps that the author of a public message is in the conversation.
+func (m *Machine) spokeHere(entry *kept) {
+	if entry.Author == "" {
+		return
+	}
 
-			if entry.At.After(m.ClaimsFloor) && (who.SpokeAt.IsZero() || entry.At.Before(who.SpokeAt)) {
-				who.SpokeAt = entry.At
-			}
-		}
-	case signals.RoleBot:
-		m.spoke(entry.At)
+	who := m.member(entry.Author)
+	who.LastAt = latest(who.LastAt, entry.At)
+
+	if entry.Role != signals.RoleAgent {
+		return
+	}
+
+	if who.Role == signals.RoleUnknown {
+		who.Role = signals.RoleAgent
+	}
+
+	if entry.At.After(m.ClaimsFloor) && (who.SpokeAt.IsZero() || entry.At.Before(who.SpokeAt)) {
+		who.SpokeAt = entry.At
 	}
 }
 

@@ -81,11 +81,11 @@ func (m *Machine) tell(event *signals.Event) {
 }
 
 // tellOwn records and announces something that Parley did.
-func (m *Machine) tellOwn(event signals.Event, now time.Time) { //nolint:gocritic // built in place
+func (m *Machine) tellOwn(event signals.Event, now time.Time) {
 	m.announce(event, m.Under.Policy.Notify[event.Type], "", time.Time{}, now)
 }
 
-func (m *Machine) announce( //nolint:gocritic // built in place
+func (m *Machine) announce(
 	event signals.Event, channels []string, group string, expires, now time.Time,
 ) {
 	m.complete(&event, now)
@@ -119,7 +119,7 @@ func (m *Machine) about() *signals.About {
 }
 
 // order numbers one effect and puts it out to be dispatched.
-func (m *Machine) order(order signals.Order) { //nolint:gocritic // built in place
+func (m *Machine) order(order signals.Order) {
 	m.Counter++
 	order.Counter, order.Session = m.Counter, m.Session
 	order.Key = m.WorkflowID + "/" + strconv.Itoa(m.Session) + "/" + strconv.FormatInt(m.Counter, 10)

@@ -32,7 +32,7 @@ func (m *Machine) isReply(entry *kept) bool {
 		return false
 	}
 
-	switch entry.Role { //nolint:exhaustive // nobody else replies
+	switch entry.Role {
 	case signals.RoleAgent:
 		return true
 	case signals.RoleBot:

@@ -10,7 +10,7 @@ import (
 // take enters one event into the facts. Types without a case here change
 // nothing but the timeline.
 //
-//nolint:cyclop,funlen // one flat table of what each type touches
+//nolint:cyclop // one flat table of what each type touches
 func (m *Machine) take(event *signals.Event, now time.Time) {
 	m.enterActor(event)
 	m.enterThread(event)
@@ -71,7 +71,7 @@ func (m *Machine) take(event *signals.Event, now time.Time) {
 // loud reports whether a type is worth a line in the timeline: typing,
 // previews and read marks come too often to be.
 func loud(t signals.Type) bool {
-	switch t { //nolint:exhaustive // everything else is
+	switch t {
 	case signals.TypingChanged, signals.MessagePreview, signals.MessageRead, signals.AvailabilityRequested,
 		signals.MessageUpdated, signals.MessageDeleted:
 		return false

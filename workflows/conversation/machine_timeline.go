@@ -26,7 +26,7 @@ func (m *Machine) note(event *signals.Event, prefix string) {
 }
 
 // addLine keeps the timeline in order of the platform's time.
-func (m *Machine) addLine(entry line) { //nolint:gocritic // entries are values here
+func (m *Machine) addLine(entry line) {
 	entry.Text = signals.Cut(strings.ToValidUTF8(entry.Text, "�"), maxLineBytes)
 
 	at := len(m.Timeline)
@@ -77,7 +77,7 @@ func private(event *signals.Event) bool {
 // describe says in a few words what an event is about. The text may hold what
 // a visitor wrote: whoever shows it escapes it.
 //
-//nolint:cyclop,funlen // one flat table of what each block says
+//nolint:cyclop // one flat table of what each block says
 func describe(event *signals.Event) string {
 	switch {
 	case event.Message != nil:

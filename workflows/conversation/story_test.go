@@ -181,7 +181,7 @@ func draw(rt *rapid.T, number int, span time.Duration) signals.Event {
 		drawn.Actor.Role, drawn.Actor.Visibility = signals.RoleAgent, signals.VisibleToAgents
 	}
 
-	switch drawn.Type {
+	switch drawn.Type { //nolint:exhaustive // the others come bare
 	case signals.MessageReceived:
 		drawn.Message = &signals.Message{
 			ID: fmt.Sprintf("m%d", number), Text: "text of " + drawn.ID,

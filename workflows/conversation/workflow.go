@@ -275,8 +275,7 @@ func localOptions(summary string) workflow.LocalActivityOptions {
 
 // refusal makes the application error that the API answers with 409.
 func refusal(err error) error {
-	var refused *Refused
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*Refused](err); ok {
 		return temporal.NewNonRetryableApplicationError(refused.Reason, signals.RefusedError, nil)
 	}
 
