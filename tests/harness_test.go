@@ -80,21 +80,33 @@ type ports struct{ http, grpc, ui int }
 func freePorts(t *testing.T) ports {
 	t.Helper()
 
-	var free [3]int
+	// All three are held until the last is known, so that none comes twice.
+	first, second, third := listen(t), listen(t), listen(t)
+	free := ports{http: portOf(t, first), grpc: portOf(t, second), ui: portOf(t, third)}
 
-	for i := range free {
-		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-
-		defer func() { require.NoError(t, listener.Close()) }()
-
-		address, ok := listener.Addr().(*net.TCPAddr)
-		require.True(t, ok)
-
-		free[i] = address.Port
+	for _, listener := range []net.Listener{first, second, third} {
+		require.NoError(t, listener.Close())
 	}
 
-	return ports{http: free[0], grpc: free[1], ui: free[2]}
+	return free
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+
+	return listener
+}
+
+func portOf(t *testing.T, listener net.Listener) int {
+	t.Helper()
+
+	address, ok := listener.Addr().(*net.TCPAddr)
+	require.True(t, ok)
+
+	return address.Port
 }
 
 // install is a data directory, a configuration and ports.

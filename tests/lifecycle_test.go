@@ -235,32 +235,22 @@ func TestStartRefusals(t *testing.T) {
 	one := newInstall(t, "")
 	first := one.start(t)
 
-	t.Run("a second process on the same directory", func(t *testing.T) {
-		second := &install{dir: one.dir, ports: freePorts(t)}
-		code, output, err := second.launch(t).exit(20 * time.Second)
-		require.NoError(t, err)
-		require.Equal(t, 1, code)
-		require.Contains(t, output, "in use")
-	})
-
-	t.Run("a taken port", func(t *testing.T) {
-		second := newInstall(t, "")
-		second.ports = one.ports
-		code, output, err := second.launch(t).exit(20 * time.Second)
-		require.NoError(t, err)
-		require.Equal(t, 1, code)
-		require.Contains(t, output, "PARLEY_")
-		require.Equal(t, 1, strings.Count(strings.TrimSpace(output), "\n")+1, "one line: %s", output)
-	})
-
-	t.Run("beyond loopback without keys", func(t *testing.T) {
-		second := newInstall(t, "")
-		second.env = []string{"PARLEY_HTTP_ADDR=0.0.0.0:0"}
-		code, output, err := second.launch(t).exit(20 * time.Second)
-		require.NoError(t, err)
-		require.Equal(t, 1, code)
-		require.Contains(t, output, "PARLEY_API_KEYS")
-	})
+	for name, test := range map[string]struct {
+		second install
+		want   string
+	}{
+		"a second process on the same directory": {install{dir: one.dir, ports: freePorts(t)}, "in use"},
+		"a taken port":                           {install{dir: t.TempDir(), ports: one.ports}, "PARLEY_"},
+		"beyond loopback without keys": {
+			install{dir: t.TempDir(), ports: freePorts(t), env: []string{"PARLEY_HTTP_ADDR=0.0.0.0:0"}}, "PARLEY_API_KEYS",
+		},
+	} {
+		code, output, err := test.second.launch(t).exit(20 * time.Second)
+		require.NoError(t, err, name)
+		require.Equal(t, 1, code, name)
+		require.Contains(t, output, test.want, name)
+		require.Equal(t, 1, strings.Count(output, "\n"), "%s takes one line: %s", name, output)
+	}
 
 	first.stop(syscall.SIGTERM)
 }

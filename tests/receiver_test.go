@@ -38,7 +38,7 @@ func newReceiver(t *testing.T) *receiver {
 		defer r.mu.Unlock()
 
 		r.got = append(r.got, received{
-			id: request.Header.Get("webhook-id"), signature: request.Header.Get("X-Chat-Signature"),
+			id: request.Header.Get("Webhook-Id"), signature: request.Header.Get("X-Chat-Signature"),
 			key: request.Header.Get("Idempotency-Key"), body: string(body),
 		})
 

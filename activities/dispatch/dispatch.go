@@ -63,7 +63,7 @@ func (a *Activities) Register(registry worker.ActivityRegistry) {
 
 // Dispatch carries out one dispatch. The store goes first: whoever learns of a
 // ticket from an order finds it there.
-func (a *Activities) Dispatch(ctx context.Context, payload conversation.Dispatch) error { //nolint:gocritic // activities take values
+func (a *Activities) Dispatch(ctx context.Context, payload conversation.Dispatch) error {
 	if payload.Closed != nil {
 		if err := a.Sessions.Record(ctx, payload.Closed.View, payload.Closed.Ticket); err != nil {
 			return fmt.Errorf("store session %d of %s: %w", payload.Session, payload.Key, err)

@@ -67,6 +67,12 @@ func (b *banner) print(out io.Writer) error {
 	return nil
 }
 
+// tryCurl works with curl's own content type.
+const tryCurl = `  curl http://%[1]s/webhooks/%[2]s -d '{"action":"incoming_event","payload":{"chat_id":"%[3]s",
+    "thread_id":"T%[3]s","event":{"id":"T%[3]s_1","type":"message","text":"Is anyone there?","visibility":"all",
+    "created_at":"%[4]s","author_id":"b7eff798-f8df-4364-8059-649c35c9ed0c"}}}'
+`
+
 // try shows a webhook with fresh ids, so that each start shows a new
 // conversation, and where to watch it.
 func (b *banner) try(text *strings.Builder) {
@@ -80,11 +86,7 @@ func (b *banner) try(text *strings.Builder) {
 		key := signals.Key{Source: source.Name, Conversation: id}
 
 		fmt.Fprintf(text, "\nTry a visitor's message as LiveChat sends it:\n\n")
-		fmt.Fprintf(text, "  curl http://%s/webhooks/%s -d '{\"action\":\"incoming_event\",\"payload\":{\"chat_id\":\"%s\",\"thread_id\":\"T%s\",\n",
-			b.HTTP, source.Name, id, id)
-		fmt.Fprintf(text, "    \"event\":{\"id\":\"T%s_1\",\"type\":\"message\",\"text\":\"Is anyone there?\",\"visibility\":\"all\",\n", id)
-		fmt.Fprintf(text, "    \"created_at\":\"%s\",\"author_id\":\"b7eff798-f8df-4364-8059-649c35c9ed0c\"}}}'\n",
-			b.Now.UTC().Format("2006-01-02T15:04:05.000000Z"))
+		fmt.Fprintf(text, tryCurl, b.HTTP, source.Name, id, b.Now.UTC().Format("2006-01-02T15:04:05.000000Z"))
 
 		if b.UI != "" {
 			fmt.Fprintf(text, "\nand watch it: http://%s/namespaces/%s/workflows/%s\n", b.UI, b.Namespace, key.WorkflowID())

@@ -42,9 +42,9 @@ func newKeyNewCommand() *cobra.Command {
 		},
 	}
 
-	all := []string{webhooks.ScopeRead, webhooks.ScopeCommand}
-	command.Flags().StringSliceVar(&scopes, "scopes", all,
-		"what the key may do: "+strings.Join(append(all, webhooks.ScopeRaw), ", "))
+	usual := []string{webhooks.ScopeRead, webhooks.ScopeCommand}
+	command.Flags().StringSliceVar(&scopes, "scopes", usual,
+		"what the key may do: "+strings.Join(usual, ", ")+", "+webhooks.ScopeRaw)
 
 	return command
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // version of Parley; a release sets it with -ldflags "-X main.version=…".
-var version = "0.1.0-dev" //nolint:gochecknoglobals // the linker sets it
+var version = "0.1.0-dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -27,7 +27,7 @@ func main() {
 // run executes one command line and returns the exit code: 0, or 1 with one
 // line on stderr that says what to change. Tests call it as main does.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	root := newRootCommand()
+	root := newRootCommand() //nolint:contextcheck // cobra hands the context to its commands
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

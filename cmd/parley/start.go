@@ -77,19 +77,19 @@ func start(ctx context.Context, flags startFlags, stdout, stderr io.Writer) erro
 	running := &system{settings: all, file: file, book: book, sources: sources, log: log, stdout: stdout}
 
 	if err := running.up(ctx); err != nil {
-		return errors.Join(err, running.down(log))
+		return errors.Join(err, running.down(ctx))
 	}
 
 	shown := running.banner(flags, shownPolicy(book, flags.demo), begun)
 	if err := shown.print(stdout); err != nil {
-		return errors.Join(err, running.down(log))
+		return errors.Join(err, running.down(ctx))
 	}
 
 	failed := running.serve(ctx)
 
-	log.Info("stopping", slog.String("patience", stopPatience.String()))
+	log.InfoContext(ctx, "stopping", slog.String("patience", stopPatience.String()))
 
-	return errors.Join(failed, running.down(log))
+	return errors.Join(failed, running.down(ctx))
 }
 
 // banner fills in what runs.

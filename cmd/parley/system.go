@@ -84,9 +84,10 @@ func (s *system) up(ctx context.Context) error {
 	return nil
 }
 
-// down stops what runs; it takes at most stopPatience.
-func (s *system) down(log *slog.Logger) error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
+// down stops what runs; it takes at most stopPatience, and does so even though
+// the context that ended Parley is over.
+func (s *system) down(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
 	defer cancel()
 
 	var errs []error
@@ -97,7 +98,7 @@ func (s *system) down(log *slog.Logger) error {
 			errs = append(errs, fmt.Errorf("stop %s: %w", each.what, err))
 		}
 
-		log.Debug("stopped", slog.String("part", each.what), slog.Duration("took", time.Since(begun)))
+		s.log.DebugContext(ctx, "stopped", slog.String("part", each.what), slog.Duration("took", time.Since(begun)))
 	}
 
 	s.stops = nil
@@ -263,6 +264,7 @@ func (s *system) startWorker(context.Context) error {
 // buildEdge builds the HTTP edge and takes its port, so that a taken one shows
 // before anything is promised; it answers from the banner on.
 func (s *system) buildEdge(ctx context.Context) error {
+	//nolint:contextcheck // requests bring contexts of their own
 	edge, err := webhooks.New(s.settings.HTTP, webhooks.Deps{
 		Sources: s.sources, Own: dialects.Table()[policy.DialectParley], Acceptor: s.courier,
 		Accounts: ledger{s.inbox}, Ledger: ledger{s.inbox}, Inbox: ledger{s.inbox}, Sessions: past{s.sessions},
@@ -283,8 +285,8 @@ func (s *system) buildEdge(ctx context.Context) error {
 
 // startUpkeep sweeps and prunes, and registers the edge's stop last, so that it
 // is the first to end.
-func (s *system) startUpkeep(context.Context) error {
-	ctx, cancel := context.WithCancel(context.Background())
+func (s *system) startUpkeep(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 
 	go func() { done <- s.inbox.Run(ctx) }()
@@ -310,7 +312,7 @@ func (s *system) prune(ctx context.Context) {
 
 	for {
 		if _, err := s.sessions.Prune(ctx, time.Now().Add(-s.settings.Temporal.Retention)); err != nil && ctx.Err() == nil {
-			s.log.Error("old sessions could not be pruned; it is tried again", slog.Any("error", err))
+			s.log.ErrorContext(ctx, "old sessions could not be pruned; it is tried again", slog.Any("error", err))
 		}
 
 		select {
