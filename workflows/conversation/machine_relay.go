@@ -31,10 +31,13 @@ type relay struct {
 	Number  int           `json:"number"`
 }
 
-// relaySeen is one report that made a push.
+// relaySeen is one report: of a message, with a push number, each but once.
 type relaySeen struct {
-	Since  time.Time `json:"since"`
-	Pushes int       `json:"pushes"`
+	Since   time.Time `json:"since"`
+	Pushes  int       `json:"pushes"`
+	At      time.Time `json:"at"`
+	ClockAt time.Time `json:"clock_at"`
+	Thread  string    `json:"thread,omitempty"`
 }
 
 func (m *Machine) relayed() bool { return m.Under.Policy.Unreplied.Mode == policy.ModeRelay }
@@ -73,49 +76,89 @@ func (m *Machine) enterReport(event *signals.Event, now time.Time) {
 
 func (m *Machine) relayPush(event *signals.Event, now time.Time) {
 	report := event.Unreplied
+	seen := relaySeen{
+		Since: report.Since, Pushes: report.PushTimes, At: event.At, ClockAt: clockTime(event), Thread: event.Thread,
+	}
 
-	seen := slices.ContainsFunc(m.Reported, func(s relaySeen) bool {
-		return s.Pushes == report.PushTimes && s.Since.Equal(report.Since)
-	})
-	if seen || !event.At.After(m.relayOver()) || m.settledByClose(report.Since, event.Thread) {
+	if slices.ContainsFunc(m.Reported, func(s relaySeen) bool {
+		return s.Pushes == seen.Pushes && s.Since.Equal(seen.Since)
+	}) {
 		return
 	}
 
-	m.Reported = append(m.Reported, relaySeen{Since: report.Since, Pushes: report.PushTimes})
+	m.Reported = append(m.Reported, seen)
 	if len(m.Reported) > maxRelaySeen {
 		m.Reported = slices.Delete(m.Reported, 0, 1)
 	}
 
-	if m.Relay == nil {
-		m.Episodes++
-		m.Relay = &relay{Since: report.Since, Number: m.Episodes}
+	if !m.waitsFor(&seen) {
+		return
 	}
 
-	running := m.Relay
-	if gap := event.At.Sub(running.LastAt); !running.LastAt.IsZero() && gap > 0 {
-		running.Spacing = gap
+	if m.Relay != nil && !m.relayOver().Before(m.Relay.LastAt) {
+		m.clearRelay() // the next stretch, in one batch with the end of this one
 	}
 
-	running.Since = minTime(running.Since, report.Since)
-	running.LastAt = latest(running.LastAt, event.At)
-	running.ClockAt = latest(running.ClockAt, clockTime(event))
-	running.Pushes = max(running.Pushes, report.PushTimes)
+	m.openRelay()
 
 	pushed := *report
-	pushed.Episode, pushed.ReportedBy = running.Number, reportedByPlatform
+	pushed.Episode, pushed.ReportedBy = m.Relay.Number, reportedByPlatform
 	pushed.Text = signals.Cut(pushed.Text, signals.MaxTextBytes)
 	m.announce(signals.Event{Type: signals.UnrepliedPushed, Unreplied: &pushed},
-		m.Under.Policy.PushChannels(report.PushTimes), pushGroup(running.Number), time.Time{}, now)
+		m.Under.Policy.PushChannels(report.PushTimes), pushGroup(m.Relay.Number), time.Time{}, now)
+}
+
+func (m *Machine) openRelay() {
+	if m.Relay == nil {
+		m.Episodes++
+		m.Relay = &relay{Number: m.Episodes}
+	}
+}
+
+// waitsFor reports whether what a report said still holds: nothing newer said
+// that it is over, and no close settled it.
+func (m *Machine) waitsFor(seen *relaySeen) bool {
+	return seen.At.After(m.relayOver()) && !m.settledByClose(seen.Since, seen.Thread)
 }
 
 // relayOver is the newest time at which the platform or a reply said that
 // nothing is owed.
 func (m *Machine) relayOver() time.Time { return latest(m.AnsweredAt, m.lastReply()) }
 
-// settleRelay ends the relayed stretch at a close or an agent's reply.
+// settleRelay derives the relayed stretch from the reports that still hold; a
+// close, the platform's word or an agent's reply ends it.
 func (m *Machine) settleRelay(closing *closeFact) {
-	if m.Relay != nil && (closing != nil || !m.relayOver().Before(m.Relay.LastAt)) {
+	var holding []relaySeen
+
+	for i := range m.Reported {
+		if closing == nil && m.waitsFor(&m.Reported[i]) {
+			holding = append(holding, m.Reported[i])
+		}
+	}
+
+	if len(holding) == 0 {
 		m.clearRelay()
+
+		return
+	}
+
+	m.openRelay()
+
+	number := m.Relay.Number
+	first := holding[0]
+	*m.Relay = relay{Number: number, Since: first.Since, Pushes: first.Pushes, LastAt: first.At, ClockAt: first.ClockAt}
+
+	for i := range holding {
+		m.Relay.Since = minTime(m.Relay.Since, holding[i].Since)
+		m.Relay.Pushes = max(m.Relay.Pushes, holding[i].Pushes)
+		m.Relay.LastAt = latest(m.Relay.LastAt, holding[i].At)
+		m.Relay.ClockAt = latest(m.Relay.ClockAt, holding[i].ClockAt)
+	}
+
+	for i := range holding {
+		if gap := m.Relay.LastAt.Sub(holding[i].At); gap > 0 && (m.Relay.Spacing == 0 || gap < m.Relay.Spacing) {
+			m.Relay.Spacing = gap
+		}
 	}
 }
 

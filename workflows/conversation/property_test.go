@@ -1,6 +1,7 @@
 package conversation_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -52,6 +53,57 @@ func TestOrderDoesNotMatter(t *testing.T) {
 		}
 
 		require.Equal(rt, outcome(play(ordered)), outcome(play(rapid.Permutation(events).Draw(rt, "arrival"))))
+	})
+}
+
+// TestOrderOfReportsDoesNotMatter is the same for a platform that runs the
+// unreplied clock itself.
+func TestOrderOfReportsDoesNotMatter(t *testing.T) {
+	t.Parallel()
+
+	relayed := func(s *policy.Snapshot) {
+		s.Policy.Unreplied.Mode = policy.ModeRelay
+		s.Policy.Closeout.Grace = policy.Duration(time.Hour)
+		s.Policy.Idle.Close = policy.Duration(time.Hour)
+	}
+	received := at(9 * time.Minute)
+
+	rapid.Check(t, func(rt *rapid.T) {
+		events := make([]signals.Event, 0, 12)
+
+		for i := range rapid.IntRange(1, 12).Draw(rt, "events") {
+			drawn := event(signals.UnrepliedReported, "ann", time.Duration(rapid.IntRange(0, 500).Draw(rt, "at"))*time.Second)
+			drawn.ID, drawn.ReceivedAt = fmt.Sprintf("e%d", i), received
+			drawn.Unreplied = &signals.Unreplied{
+				Status:    rapid.SampledFrom([]string{"unreplied", "unreplied", "queued", "pending", "replied"}).Draw(rt, "status"),
+				Since:     drawn.At.Add(-time.Duration(rapid.IntRange(0, 60).Draw(rt, "since")) * time.Second),
+				PushTimes: i + 1, // two reports of one push say the same
+			}
+
+			if rapid.IntRange(0, 9).Draw(rt, "close") == 0 {
+				drawn.Type, drawn.Unreplied = signals.ConversationClosed, nil
+			}
+
+			events = append(events, drawn)
+		}
+
+		play := func(events []signals.Event) *conversation.Machine {
+			m := machine(relayed)
+
+			for i := range events {
+				m.Apply(events[i], received)
+
+				if rapid.Bool().Draw(rt, "the batch ends") {
+					m.Settle(received)
+				}
+			}
+
+			m.Settle(received)
+
+			return m
+		}
+
+		require.Equal(rt, outcome(play(events)), outcome(play(rapid.Permutation(events).Draw(rt, "arrival"))))
 	})
 }
 
