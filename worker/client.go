@@ -48,7 +48,7 @@ func Dial(ctx context.Context, address, namespace string, metrics *Metrics, log 
 
 	options.Logger = sdklog.NewStructuredLogger(log)
 	if metrics != nil {
-		options.MetricsHandler = sdktally.NewMetricsHandler(metrics.SDK)
+		options.MetricsHandler = sdktally.NewMetricsHandler(metrics.Scope)
 	}
 
 	temporal, err := client.DialContext(ctx, options)

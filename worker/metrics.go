@@ -14,13 +14,14 @@ import (
 // Metrics is everything that Parley and the Temporal SDK measure, as
 // Prometheus reads it.
 type Metrics struct {
-	// Scope takes Parley's own metrics; their names begin with parley_.
+	// Scope gives counters and latencies the endings that Prometheus wants:
+	// _total and _seconds. Parley's own names begin with parley_, those of the
+	// Temporal SDK with temporal_.
 	Scope tally.Scope
-	// SDK takes the Temporal SDK's; their names begin with temporal_.
-	SDK tally.Scope
 	// Handler serves the metrics.
 	Handler http.Handler
 
+	root   tally.Scope
 	closer io.Closer
 }
 
@@ -54,8 +55,7 @@ func NewMetrics() (*Metrics, error) {
 	}
 
 	return &Metrics{
-		Scope: root.SubScope("parley"), SDK: sdktally.NewPrometheusNamingScope(root),
-		Handler: reporter.HTTPHandler(), closer: closer,
+		Scope: sdktally.NewPrometheusNamingScope(root), Handler: reporter.HTTPHandler(), root: root, closer: closer,
 	}, nil
 }
 
@@ -88,3 +88,20 @@ func buckets() []prometheus.HistogramObjective {
 
 	return out
 }
+
+// Signalled measures one signal to a workflow: how many events or orders it
+// carried and how long Temporal took. It is the courier's observer.
+func (m *Metrics) Signalled(signal string, size int, took time.Duration, err error) {
+	outcome := "ok"
+	if err != nil {
+		outcome = "error"
+	}
+
+	tags := map[string]string{"signal": signal, "outcome": outcome}
+	m.Scope.Tagged(tags).Counter("parley_signals").Inc(1)
+	m.Scope.Tagged(tags).Histogram("parley_signal_latency", LatencyBuckets()).RecordDuration(took)
+	m.root.Tagged(tags).Histogram("parley_signal_batch_size", batchBuckets()).RecordValue(float64(size))
+}
+
+// batchBuckets goes up to the 100 events that one signal carries at most.
+func batchBuckets() tally.ValueBuckets { return tally.ValueBuckets{1, 2, 5, 10, 20, 50, 100} }

@@ -220,6 +220,7 @@ func (s *system) startCourier(context.Context) error {
 	config := s.settings.Courier
 	config.RetryWindow = s.retryWindow
 
+	config.Observer = s.metrics
 	s.courier = courier.New(s.temporal, s.inbox, config, s.log)
 	s.later("courier", s.courier.Close)
 
