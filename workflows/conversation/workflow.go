@@ -175,7 +175,7 @@ func (c *conversation) run(ctx workflow.Context) (signals.Result, error) {
 		c.collect(ctx)
 		c.drain(ctx)
 		c.machine.Settle(workflow.Now(ctx))
-		c.machine.Tick(workflow.Now(ctx))
+		c.tick(ctx)
 		c.publish(ctx)
 		c.dispatch(ctx)
 
@@ -191,6 +191,18 @@ func (c *conversation) run(ctx workflow.Context) (signals.Result, error) {
 			ctx = c.cancelled(ctx)
 		}
 	}
+}
+
+// tick fires what is due, and measures how late the first of it is.
+func (c *conversation) tick(ctx workflow.Context) {
+	now := workflow.Now(ctx)
+
+	if clock, ok := c.machine.NextDeadline(); ok && !clock.Due.After(now) {
+		workflow.GetMetricsHandler(ctx).WithTags(map[string]string{"clock": clock.Name}).
+			Timer("parley_clock_lateness").Record(now.Sub(clock.Due))
+	}
+
+	c.machine.Tick(now)
 }
 
 // due reports whether there is something to look at.
