@@ -3,6 +3,7 @@ package webhooks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"time"
@@ -67,7 +68,7 @@ func (s *Server) listConversations(c *fiber.Ctx) error {
 
 	list, err := s.list(ctx, filter, cursor, page.limit)
 	if err != nil {
-		return err
+		return listProblem("list conversations", err)
 	}
 
 	return c.JSON(list)
@@ -169,7 +170,7 @@ func (s *Server) closedPage(
 		Limit: limit, Cursor: cursor,
 	})
 	if err != nil {
-		return nil, "", listProblem("list closed sessions", err)
+		return nil, "", fmt.Errorf("list closed sessions: %w", err)
 	}
 
 	ids := make([]string, 0, len(views))
@@ -218,7 +219,7 @@ func (s *Server) askAll(
 		work.Go(func() error {
 			var err error
 
-			found[i], err = s.askOne(ctx, asking, filter, info)
+			found[i], err = s.askOne(ctx, asking, info)
 
 			return err
 		})
@@ -231,7 +232,7 @@ func (s *Server) askAll(
 	out := make([]listedView, 0, len(found))
 
 	for _, view := range found {
-		if view != nil {
+		if view != nil && filter.matches(view) {
 			out = append(out, *view)
 		}
 	}
@@ -240,7 +241,7 @@ func (s *Server) askAll(
 }
 
 func (s *Server) askOne(
-	ctx, asking context.Context, filter *conversationFilter, info *workflow.WorkflowExecutionInfo,
+	ctx, asking context.Context, info *workflow.WorkflowExecutionInfo,
 ) (*listedView, error) {
 	key, err := signals.ParseWorkflowID(info.GetExecution().GetWorkflowId())
 	if err != nil {
@@ -254,8 +255,6 @@ func (s *Server) askOne(
 		return nil, nil //nolint:nilnil // it closed meanwhile
 	case err != nil:
 		return partial(key, info), nil //nolint:nilerr // the log has it, and the list shows what is known
-	case filter.status != "" && view.Status != filter.status:
-		return nil, nil //nolint:nilnil // it changed meanwhile
 	}
 
 	if err := s.complete(ctx, &view); err != nil {

@@ -3,6 +3,7 @@ package webhooks
 import (
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -65,18 +66,20 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	}
 
 	status := c.Response().StatusCode()
-	s.metrics.request(routeOf(c, status), c.Method(), status)
+	s.metrics.request(routeOf(c), c.Method(), status)
 	s.log.Debug("request", slog.String("method", c.Method()), slog.String("path", pathOf(c)),
 		slog.Int("status", status), slog.Duration("took", s.now().Sub(start).Round(time.Microsecond)))
 
 	return nil
 }
 
-// routeOf returns the pattern that a request matched.
-func routeOf(c *fiber.Ctx, status int) string {
-	if path := c.Route().Path; path != "/" || status < fiber.StatusBadRequest {
-		return path
+// routeOf names the pattern that a request matched in a way that survives
+// Prometheus' rules for values, as v1/conversations/source/id.
+func routeOf(c *fiber.Ctx) string {
+	path := c.Route().Path
+	if path == "/" { // the middleware's own, for want of another
+		return "none"
 	}
 
-	return "none"
+	return strings.NewReplacer("/:", "/", "+", "action").Replace(strings.TrimPrefix(path, "/"))
 }

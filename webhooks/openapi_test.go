@@ -14,12 +14,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/parleyhq/parley/signals"
-	"github.com/parleyhq/parley/webhooks"
 )
 
 // update writes the schemas of openapi.json anew from the Go types:
@@ -253,137 +251,5 @@ func TestNotReady(t *testing.T) {
 			require.NotContains(t, got.body, "10.0.0.1")
 			require.Equal(t, http.StatusOK, e.do(http.MethodGet, "/healthz", "").status)
 		})
-	}
-}
-
-// The forms that the API promises, for the schemas.
-type (
-	accepted struct {
-		Accepted      int      `json:"accepted"`
-		Duplicates    int      `json:"duplicates"`
-		Conversations []string `json:"conversations"`
-	}
-	conversation struct {
-		signals.View
-
-		Participants []signals.ViewParticipant `json:"participants"`
-		Timeline     []signals.TimelineEntry   `json:"timeline"`
-	}
-	listedConversation struct {
-		signals.View
-
-		Partial      bool `json:"partial,omitempty"`
-		Participants bool `json:"-"`
-	}
-	source struct {
-		webhooks.SourceCounts
-
-		Name    string `json:"name"`
-		Dialect string `json:"dialect"`
-		URL     string `json:"url"`
-		Signed  bool   `json:"signed"`
-		Title   string `json:"title"`
-		Policy  string `json:"policy"`
-		Desk    string `json:"desk"`
-	}
-	health struct {
-		Status  string            `json:"status"`
-		Version string            `json:"version,omitempty"`
-		Checks  map[string]string `json:"checks,omitempty"`
-	}
-)
-
-// schemas makes JSON schemas of Go types.
-type schemas struct{ out map[string]any }
-
-// add describes a struct under a name; required names what the type's tags
-// would not say.
-func (s *schemas) add(name string, t reflect.Type, required ...string) {
-	properties, needed := map[string]any{}, []string{}
-
-	s.fields(t, properties, &needed)
-
-	if len(required) > 0 {
-		needed = required
-	}
-
-	if name == "ListedConversation" {
-		delete(properties, "participants")
-		delete(properties, "timeline")
-	}
-
-	slices.Sort(needed)
-	s.out[name] = map[string]any{"type": "object", "properties": properties, "required": slices.Compact(needed)}
-}
-
-func (s *schemas) fields(t reflect.Type, properties map[string]any, needed *[]string) {
-	for field := range t.Fields() {
-		if field.Anonymous {
-			s.fields(field.Type, properties, needed)
-
-			continue
-		}
-
-		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if name == "-" {
-			continue
-		}
-
-		may := options == "omitempty" || options == "omitzero"
-		properties[name] = s.schema(field.Type, !may)
-
-		if !may {
-			*needed = append(*needed, name)
-		}
-	}
-}
-
-func (s *schemas) schema(t reflect.Type, nullable bool) any {
-	switch {
-	case t == reflect.TypeFor[time.Time]():
-		return map[string]any{"type": "string", "format": "date-time"}
-	case t == reflect.TypeFor[json.RawMessage]():
-		return map[string]any{}
-	}
-
-	if values, ok := words()[t]; ok {
-		return map[string]any{"type": "string", "enum": values}
-	}
-
-	switch t.Kind() {
-	case reflect.Pointer:
-		inner := s.schema(t.Elem(), false)
-		if nullable {
-			return map[string]any{"oneOf": []any{inner, map[string]any{"type": "null"}}}
-		}
-
-		return inner
-	case reflect.Slice:
-		return map[string]any{"type": "array", "items": s.schema(t.Elem(), false)}
-	case reflect.Map:
-		return map[string]any{"type": "object", "additionalProperties": s.schema(t.Elem(), false)}
-	case reflect.Struct:
-		name := t.Name()
-		if _, known := s.out[name]; !known {
-			s.out[name] = nil // it may hold itself
-			s.add(name, t)
-		}
-
-		return map[string]any{"$ref": "#/components/schemas/" + name}
-	case reflect.Bool:
-		return map[string]any{"type": "boolean"}
-	case reflect.Int, reflect.Int64:
-		return map[string]any{"type": "integer"}
-	default:
-		return map[string]any{"type": "string"}
-	}
-}
-
-func words() map[reflect.Type][]string {
-	return map[reflect.Type][]string{
-		reflect.TypeFor[signals.Status]():      {"open", "queued", "offered", "active", "snoozed", "closing", "closed"},
-		reflect.TypeFor[signals.Role]():        {"visitor", "agent", "bot", "system", "unknown"},
-		reflect.TypeFor[signals.Visibility]():  {"all", "agents"},
-		reflect.TypeFor[signals.MessageKind](): {"text", "file", "form", "rich", "custom", "system"},
 	}
 }

@@ -228,7 +228,8 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 		s.linger(c)
 	}
 
-	if p.Status >= http.StatusInternalServerError {
+	// What is unavailable was logged where it showed.
+	if p.Status == http.StatusInternalServerError {
 		s.log.Error("request failed", slog.String("method", c.Method()), slog.String("path", pathOf(c)),
 			slog.Int("status", p.Status), slog.Any("error", err))
 	}

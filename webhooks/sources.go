@@ -10,9 +10,7 @@ import (
 )
 
 // listedSource is a source as the API shows it.
-type listedSource struct {
-	SourceCounts
-
+type listedSource struct { //nolint:embeddedstructfieldcheck // the name reads best in front of the counts
 	Name    string `json:"name"`
 	Dialect string `json:"dialect"`
 	// URL is where the platform sends its webhooks, under the name that the
@@ -24,6 +22,8 @@ type listedSource struct {
 	Title  string `json:"title"`
 	Policy string `json:"policy"`
 	Desk   string `json:"desk"`
+
+	SourceCounts
 }
 
 type sourceList struct {

@@ -4,14 +4,17 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
@@ -19,8 +22,12 @@ import (
 	"github.com/parleyhq/parley/signals"
 )
 
-// idsPerQuery bounds how many workflow ids one visibility query names.
-const idsPerQuery = 50
+const (
+	// idsPerQuery bounds how many workflow ids one visibility query names.
+	idsPerQuery = 50
+	// maxAttribute is how much of a value a search attribute holds, in bytes.
+	maxAttribute = 255
+)
 
 // conversationFilter is what GET /v1/conversations was asked for.
 type conversationFilter struct {
@@ -48,6 +55,20 @@ func (f *conversationFilter) digest() string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// matches reports whether a state is what was asked for. Visibility lags, and
+// what could not be put into its query was left out of it.
+func (f *conversationFilter) matches(view *listedView) bool {
+	switch {
+	case f.status != "" && view.Status != f.status,
+		f.agent != "" && view.Agent != f.agent,
+		f.desk != "" && view.Desk != f.desk,
+		f.tag != "" && !slices.Contains(view.Tags, f.tag):
+		return false
+	default:
+		return !f.unreplied || view.Unreplied
+	}
+}
+
 // query writes the filter as a visibility query.
 func (f *conversationFilter) query() string {
 	parts := []string{runningConversations()}
@@ -59,7 +80,7 @@ func (f *conversationFilter) query() string {
 		{signals.AttrDesk, f.desk},
 		{signals.AttrTags, f.tag},
 	} {
-		if clause.value != "" {
+		if clause.value != "" && expressible(clause.value) {
 			parts = append(parts, clause.attribute+" = "+quote(clause.value))
 		}
 	}
@@ -81,7 +102,15 @@ func quote(value string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "'"
 }
 
-// queryable reports whether value can stand in a visibility query at all.
+// expressible reports whether a query for value finds it. The server's SQL
+// stores write quotes and backslashes with a backslash too many
+// (visibility/store/sql, escapeCharMap, 1.32), which SQLite's index of keyword
+// lists even answers with a syntax error; and the workflow cuts longer values.
+func expressible(value string) bool {
+	return len(value) <= maxAttribute && !strings.ContainsAny(value, "\"\\")
+}
+
+// queryable reports whether value is text that anybody could have meant.
 func queryable(value string) bool {
 	return utf8.ValidString(value) && !strings.ContainsFunc(value, unicode.IsControl)
 }
@@ -95,9 +124,7 @@ func (s *Server) openPage(
 		PageSize: int32(limit), NextPageToken: token, Query: filter.query(), //nolint:gosec // at most 200
 	})
 	if err != nil {
-		s.log.WarnContext(ctx, "temporal did not list conversations", slog.Any("error", err))
-
-		return nil, nil, unavailable("the list does not answer for now")
+		return nil, nil, s.visibilityProblem(ctx, len(token) > 0, err)
 	}
 
 	views, err := s.askAll(ctx, filter, answer.GetExecutions())
@@ -107,44 +134,65 @@ func (s *Server) openPage(
 
 // attributesView is a running conversation as visibility knows it.
 func attributesView(key signals.Key, info *workflow.WorkflowExecutionInfo) signals.View {
-	return signals.View{
+	view := signals.View{
 		ID:         key.Conversation,
 		Source:     key.Source,
 		WorkflowID: info.GetExecution().GetWorkflowId(),
 		RunID:      info.GetExecution().GetRunId(),
-		Status:     signals.Status(keyword(info, signals.AttrStatus)),
-		Agent:      keyword(info, signals.AttrAgent),
-		Desk:       keyword(info, signals.AttrDesk),
-		Tags:       keywords(info, signals.AttrTags),
+		Tags:       []string{},
 		Clocks:     []signals.ViewClock{},
 	}
+	attribute(info, signals.AttrStatus, &view.Status)
+	attribute(info, signals.AttrAgent, &view.Agent)
+	attribute(info, signals.AttrDesk, &view.Desk)
+	attribute(info, signals.AttrTags, &view.Tags)
+	attribute(info, signals.AttrPushes, &view.PushTimes)
+	attribute(info, signals.AttrUnrepliedSince, &view.UnrepliedSince)
+
+	view.Unreplied = view.UnrepliedSince != nil
+
+	return view
 }
 
-func keyword(info *workflow.WorkflowExecutionInfo, attribute string) string {
-	var out string
-
-	payload := info.GetSearchAttributes().GetIndexedFields()[attribute]
-	if payload == nil || converter.GetDefaultDataConverter().FromPayload(payload, &out) != nil {
-		return ""
+// attribute reads a search attribute that is set; one of another type, which
+// somebody else must have set, counts as absent.
+func attribute[T any](info *workflow.WorkflowExecutionInfo, name string, into *T) {
+	payload := info.GetSearchAttributes().GetIndexedFields()[name]
+	if payload == nil {
+		return
 	}
 
-	return out
+	var value T
+	if err := converter.GetDefaultDataConverter().FromPayload(payload, &value); err == nil {
+		*into = value
+	}
 }
 
-func keywords(info *workflow.WorkflowExecutionInfo, attribute string) []string {
-	out := []string{}
-
-	payload := info.GetSearchAttributes().GetIndexedFields()[attribute]
-	if payload == nil || converter.GetDefaultDataConverter().FromPayload(payload, &out) != nil {
-		return []string{}
+// visibilityProblem tells a page token that the server does not know from a
+// server that does not answer.
+func (s *Server) visibilityProblem(ctx context.Context, paged bool, err error) error {
+	var wrong *serviceerror.InvalidArgument
+	if paged && errors.As(err, &wrong) {
+		return fmt.Errorf("%w: %w", ErrBadCursor, err)
 	}
 
-	return out
+	s.log.WarnContext(ctx, "temporal did not list conversations", slog.Any("error", err))
+
+	return unavailable("the list does not answer for now")
 }
 
 // runningOf returns which of the workflow ids have an open run.
-func (s *Server) runningOf(ctx context.Context, ids []string) (map[string]struct{}, error) {
+func (s *Server) runningOf(ctx context.Context, all []string) (map[string]struct{}, error) {
 	running := make(map[string]struct{})
+	ids := make([]string, 0, len(all))
+
+	for _, id := range all {
+		if expressible(id) {
+			ids = append(ids, id)
+		} else if err := s.addRunning(ctx, id, running); err != nil {
+			return nil, err
+		}
+	}
 
 	for start := 0; start < len(ids); start += idsPerQuery {
 		chunk := ids[start:min(start+idsPerQuery, len(ids))]
@@ -159,9 +207,7 @@ func (s *Server) runningOf(ctx context.Context, ids []string) (map[string]struct
 			Query:    runningConversations() + " AND WorkflowId IN (" + strings.Join(quoted, ", ") + ")",
 		})
 		if err != nil {
-			s.log.WarnContext(ctx, "temporal did not list conversations", slog.Any("error", err))
-
-			return nil, unavailable("the list does not answer for now")
+			return nil, s.visibilityProblem(ctx, false, err)
 		}
 
 		for _, info := range answer.GetExecutions() {
@@ -172,4 +218,23 @@ func (s *Server) runningOf(ctx context.Context, ids []string) (map[string]struct
 	}
 
 	return running, nil
+}
+
+// addRunning asks the workflow itself, where its id cannot be asked for.
+func (s *Server) addRunning(ctx context.Context, id string, running map[string]struct{}) error {
+	key, err := signals.ParseWorkflowID(id)
+	if err != nil {
+		return nil //nolint:nilerr // such an id runs nowhere
+	}
+
+	_, err = s.running(ctx, key)
+
+	switch {
+	case err == nil:
+		running[id] = struct{}{}
+	case !errors.Is(err, errNotRunning):
+		return err
+	}
+
+	return nil
 }
