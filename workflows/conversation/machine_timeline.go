@@ -85,7 +85,7 @@ func describe(event *signals.Event) string {
 	case event.Form != nil:
 		return describeForm(event.Form)
 	case event.Closing != nil:
-		return words("by", string(event.Closing.ByRole), event.Closing.ByID, "reason", event.Closing.Reason, "", event.Closing.PlatformReason)
+		return describeClosing(event.Closing)
 	case event.Unreplied != nil:
 		return fmt.Sprintf("push %d of %d after %s", event.Unreplied.PushTimes, event.Unreplied.Max,
 			time.Duration(event.Unreplied.Seconds)*time.Second)
@@ -132,6 +132,16 @@ func describeMessage(message *signals.Message) string {
 	default:
 		return "(" + string(message.Kind) + ")"
 	}
+}
+
+// describeClosing leaves out a role that nobody knows: the id says more.
+func describeClosing(closing *signals.Closing) string {
+	role := string(closing.ByRole)
+	if closing.ByRole == signals.RoleUnknown {
+		role = ""
+	}
+
+	return words("by", role, closing.ByID, "reason", closing.Reason, "", closing.PlatformReason)
 }
 
 func describeForm(form *signals.Form) string {

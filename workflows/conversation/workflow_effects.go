@@ -117,12 +117,21 @@ func (c *conversation) arm(ctx workflow.Context) {
 	}
 
 	timerCtx, cancel := workflow.WithCancel(ctx)
-	wait := max(due.Sub(workflow.Now(ctx)), time.Millisecond)
-	timer := workflow.NewTimerWithOptions(timerCtx, wait, workflow.TimerOptions{
-		Summary: "next look " + due.UTC().Format("15:04:05") + " (" + name + ")",
-	})
+	now := workflow.Now(ctx)
+	wait := max(due.Sub(now), time.Millisecond)
+	timer := workflow.NewTimerWithOptions(timerCtx, wait, workflow.TimerOptions{Summary: lookSummary(now, due, name)})
 
 	c.alarm = alarm{timer: timer, cancel: cancel, due: due}
+}
+
+// lookSummary names the day only if it is another one.
+func lookSummary(now, due time.Time, name string) string {
+	layout := time.TimeOnly
+	if now.UTC().YearDay() != due.UTC().YearDay() {
+		layout = time.DateTime
+	}
+
+	return "next look " + due.UTC().Format(layout) + " (" + name + ")"
 }
 
 // nextLook is the nearest of the clocks, the retry of a dispatch and the day
