@@ -10,7 +10,7 @@ import (
 )
 
 // listedSource is a source as the API shows it.
-type listedSource struct { //nolint:embeddedstructfieldcheck // the name reads best in front of the counts
+type listedSource struct {
 	Name    string `json:"name"`
 	Dialect string `json:"dialect"`
 	// URL is where the platform sends its webhooks, under the name that the
@@ -23,7 +23,7 @@ type listedSource struct { //nolint:embeddedstructfieldcheck // the name reads b
 	Policy string `json:"policy"`
 	Desk   string `json:"desk"`
 
-	SourceCounts
+	SourceCounts //nolint:embeddedstructfieldcheck // the name reads best in front of the counts
 }
 
 type sourceList struct {
