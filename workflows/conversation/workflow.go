@@ -153,15 +153,23 @@ func (c *conversation) snapshot(ctx workflow.Context) (policy.Snapshot, error) {
 // lastSession asks what the session before left behind, for a run that was
 // started from outside.
 func (c *conversation) lastSession(ctx workflow.Context) (signals.Start, error) {
-	var start signals.Start
+	for {
+		var start signals.Start
 
-	err := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, localOptions("session before")),
-		LastSessionActivity, c.info.WorkflowExecution.ID).Get(ctx, &start)
-	if err != nil {
-		return signals.Start{}, fmt.Errorf("read the session before: %w", err)
+		err := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, localOptions("session before")),
+			LastSessionActivity, c.info.WorkflowExecution.ID).Get(ctx, &start)
+		if err == nil {
+			return start, nil
+		}
+
+		workflow.GetLogger(ctx).Error("The session before could not be read; it is tried again.",
+			"conversation", c.key.Conversation, "source", c.key.Source, "error", err)
+
+		// A run that gave up would lose the signals that wait for it.
+		if err := workflow.Sleep(ctx, dispatchPause); err != nil {
+			return signals.Start{}, fmt.Errorf("wait for the session before: %w", err)
+		}
 	}
-
-	return start, nil
 }
 
 // run is the loop: take everything in, tick, hand out, wait.

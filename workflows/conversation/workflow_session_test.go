@@ -205,6 +205,21 @@ func TestSessionBefore(t *testing.T) {
 	require.Equal(t, 4, w.result().Session)
 }
 
+// TestSessionBeforeCannotBeRead: the run waits, and loses nothing.
+func TestSessionBeforeCannotBeRead(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t)
+	w.failLast = 12
+	w.send(0, says("ann", "Hello?", 0))
+	w.RegisterDelayedCallback(func() {
+		require.Equal(t, int64(1), w.view().Messages.Visitor)
+		w.SignalWorkflow(signals.CloseSignal, map[string]any{})
+	}, 4*time.Minute)
+	w.run(nil)
+	require.Equal(t, 1, w.result().Session)
+}
+
 // TestBadWorkflowID: a run under a foreign id ends at once.
 func TestBadWorkflowID(t *testing.T) {
 	t.Parallel()

@@ -32,6 +32,8 @@ type world struct {
 	dispatched []conversation.Dispatch
 	// fail makes so many dispatches fail.
 	fail int
+	// failLast makes so many questions for the session before fail.
+	failLast int
 	// before is what the session before left.
 	before signals.Start
 
@@ -87,6 +89,12 @@ func (w *world) dispatch(_ context.Context, payload conversation.Dispatch) error
 }
 
 func (w *world) last(_ context.Context, id string) (signals.Start, error) {
+	if w.failLast > 0 {
+		w.failLast--
+
+		return signals.Start{}, errors.New("Temporal is away")
+	}
+
 	if id != key().WorkflowID() {
 		return signals.Start{}, errors.New("another conversation's")
 	}
