@@ -51,6 +51,13 @@ func TestLoggerIsQuietWhenTold(t *testing.T) {
 	require.Equal(t, "not up yet: refused", logger.gate.last())
 }
 
+func TestLoggerIsQuietAboutTheUI(t *testing.T) {
+	t.Parallel()
+	logger, out := testLogger()
+	logger.Warn(pageSizeComplaint)
+	require.Equal(t, "level=DEBUG msg=\""+pageSizeComplaint+"\"\n", out.String())
+}
+
 func TestLoggerStopsStorms(t *testing.T) {
 	t.Parallel()
 	logger, _ := testLogger()

@@ -21,6 +21,10 @@ const (
 	maxValueLength = 1024
 )
 
+// pageSizeComplaint is about the UI, which asks for more events at once than the server gives; it costs nothing, and
+// would greet everybody who opens a workflow (service/frontend/workflow_handler.go).
+const pageSizeComplaint = "GetHistory page size is larger than threshold"
+
 // serverLogger hands the Temporal server's log to slog. Fatal does not end the process: while the server is being put
 // together it becomes Start's error, afterwards a line of level error.
 type serverLogger struct {
@@ -84,7 +88,7 @@ func (l *serverLogger) log(level slog.Level, msg string, tags []tag.Tag) {
 		gate.remember(describe(msg, tags))
 	}
 	suppressed := 0
-	if gate.quiet.Load() {
+	if gate.quiet.Load() || msg == pageSizeComplaint {
 		level = slog.LevelDebug
 	} else {
 		var ok bool
