@@ -195,7 +195,9 @@ func (c *conversation) run(ctx workflow.Context) (signals.Result, error) {
 		c.arm(ctx)
 		c.woken = false
 
-		if err := workflow.Await(ctx, c.due); err != nil {
+		// A cancellation ends the alarm, so that the condition may hold before the
+		// wait has seen it.
+		if err := workflow.Await(ctx, c.due); err != nil || ctx.Err() != nil {
 			ctx = c.cancelled(ctx)
 		}
 	}
