@@ -37,7 +37,7 @@ type Input struct {
 }
 
 // Register makes the workflow known under [signals.DeliveryWorkflow].
-func Register(registry worker.Registry) {
+func Register(registry worker.WorkflowRegistry) {
 	registry.RegisterWorkflowWithOptions(Workflow, workflow.RegisterOptions{Name: signals.DeliveryWorkflow})
 }
 
