@@ -3,6 +3,7 @@ package signals
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,6 +43,10 @@ type Start struct {
 	// Threads are the closed ones; an event that names one belongs to its
 	// closed session.
 	Threads []string `json:"threads,omitempty"`
+	// OpenThreads were closed by nobody but Parley: what is not newer than
+	// ClosedAt in them is past. A thread that is in neither list is new, however
+	// old its events say they are: platforms and Parley read different clocks.
+	OpenThreads []string `json:"open_threads,omitempty"`
 	// ClosedAt is when the session before closed.
 	ClosedAt time.Time `json:"closed_at,omitzero"`
 }
@@ -55,12 +60,29 @@ type Result struct {
 	IDs      []SeenID         `json:"ids,omitempty"`
 	Threads  []string         `json:"threads,omitempty"`
 	ClosedAt time.Time        `json:"closed_at,omitzero"`
+
+	OpenThreads []string `json:"open_threads,omitempty"`
 }
 
 // Next returns the input with which the session after r starts.
 func (r Result) Next() Start {
 	return Start{
-		Version: 1, Session: r.Session + 1, Seqs: r.Seqs, IDs: r.IDs, Threads: r.Threads, ClosedAt: r.ClosedAt,
+		Version: 1, Session: r.Session + 1, Seqs: r.Seqs, IDs: r.IDs, Threads: r.Threads, OpenThreads: r.OpenThreads,
+		ClosedAt: r.ClosedAt,
+	}
+}
+
+// Past reports whether an event belongs to the session that r ended or to one
+// before it: it names a closed thread, or is not newer than the close and names
+// no thread, or one that went on.
+func (r *Result) Past(event *Event) bool {
+	thread := RememberedID(event.Thread)
+
+	switch {
+	case event.Thread == "" || slices.Contains(r.OpenThreads, thread):
+		return !r.ClosedAt.IsZero() && !event.At.After(r.ClosedAt)
+	default:
+		return slices.Contains(r.Threads, thread)
 	}
 }
 

@@ -100,6 +100,8 @@ type runInput struct {
 
 	Key          signals.Key     `json:"key"`
 	PastThreads  []string        `json:"past_threads"`
+	PastOpen     []string        `json:"past_open"`
+	OpenThreads  []string        `json:"open_threads"`
 	PastClosedAt json.RawMessage `json:"past_closed_at"`
 	State        *runInput       `json:"state"`
 }
@@ -141,6 +143,7 @@ func (in *runInput) past() pastSession {
 	past := pastSession{
 		Result: signals.Result{
 			Version: 1, Session: max(1, in.Session), Seqs: in.Seqs, IDs: in.IDs, Threads: in.PastThreads,
+			OpenThreads: append(in.PastOpen, in.OpenThreads...),
 		},
 		conversation: in.Conversation,
 	}

@@ -21,7 +21,7 @@ func judge(past pastSession, window time.Duration, letters []*letter) []*letter 
 		switch {
 		case wasSeen(l.event, past.Seqs, seen, window):
 			l.fate = fateSeen
-		case isLate(l.event, past.Result):
+		case past.Past(l.event):
 			l.fate = fateLate
 		default:
 			// Not yet signalled; this only undoes what an attempt before said.
@@ -53,14 +53,4 @@ func wasSeen(event *signals.Event, seqs map[string]int64, seen map[string][]time
 	return slices.ContainsFunc(times, func(at time.Time) bool {
 		return event.ReceivedAt.Sub(at).Abs() <= window
 	})
-}
-
-// isLate: an event that names a closed thread belongs to its session, and so
-// does one without a thread that is not newer than the close.
-func isLate(event *signals.Event, past signals.Result) bool {
-	if event.Thread != "" {
-		return slices.Contains(past.Threads, signals.RememberedID(event.Thread))
-	}
-
-	return !past.ClosedAt.IsZero() && !event.At.After(past.ClosedAt)
 }

@@ -36,7 +36,8 @@ func NewMachine(key signals.Key, workflowID string, start signals.Start, under p
 
 	state := &State{
 		Version: stateVersion, Key: key, WorkflowID: workflowID, Session: session, Status: signals.StatusOpen,
-		Seqs: maps.Clone(start.Seqs), IDs: slices.Clone(start.IDs), PastThreads: slices.Clone(start.Threads), PastClosedAt: start.ClosedAt,
+		Seqs: maps.Clone(start.Seqs), IDs: slices.Clone(start.IDs), PastThreads: slices.Clone(start.Threads),
+		PastOpen: slices.Clone(start.OpenThreads), PastClosedAt: start.ClosedAt,
 	}
 	if state.Seqs == nil {
 		state.Seqs = map[string]int64{}
@@ -219,9 +220,7 @@ func clockTime(event *signals.Event) time.Time {
 // past reports whether an event belongs to a session that closed before this
 // one began.
 func (m *Machine) past(event *signals.Event) bool {
-	if event.Thread != "" && slices.Contains(m.PastThreads, event.Thread) {
-		return true
-	}
+	before := signals.Result{Threads: m.PastThreads, OpenThreads: m.PastOpen, ClosedAt: m.PastClosedAt}
 
-	return !m.PastClosedAt.IsZero() && !event.At.After(m.PastClosedAt)
+	return before.Past(event)
 }

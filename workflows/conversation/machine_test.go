@@ -286,7 +286,8 @@ func TestNextSessionKnowsTheOneBefore(t *testing.T) {
 		"before the close":                {says("ann", "Late", time.Second), false},
 		"at the close":                    {says("ann", "Late", time.Minute), false},
 		"what may not start":              {event(signals.TagAdded, "", time.Hour), false},
-		"a new thread, before that close": {inThread("T2", says("ann", "Again", time.Second)), false},
+		// A close without a time of its own is dated when it was received.
+		"a new thread, dated before that close": {inThread("T2", says("ann", "Again", time.Second)), true},
 	} {
 		require.Equal(t, tc.follows, m.Following(&tc.event), name)
 	}
@@ -297,6 +298,30 @@ func TestNextSessionKnowsTheOneBefore(t *testing.T) {
 	require.Equal(t, int64(1), second.Late)
 	require.Equal(t, int64(1), second.Counts.Visitor)
 	require.Empty(t, second.Agent)
+}
+
+// TestNextSessionAfterOurOwnClose: the platform's thread goes on, and only what
+// is newer than the close in it is a new session.
+func TestNextSessionAfterOurOwnClose(t *testing.T) {
+	t.Parallel()
+
+	m := machine()
+	tell(m, inThread("T1", says("ann", "Hello?", 0)))
+	require.NoError(t, m.Command(signals.CloseUpdate, signals.Command{By: "ops"}, at(time.Minute)))
+	pass(t, m, at(time.Minute), at(time.Hour))
+
+	result := m.Result()
+	require.Empty(t, result.Threads)
+	require.Equal(t, []string{"T1"}, result.OpenThreads)
+
+	older, newer := inThread("T1", says("ann", "Late", time.Second)), inThread("T1", says("ann", "Again", time.Hour))
+	require.False(t, m.Following(&older))
+	require.True(t, m.Following(&newer))
+
+	second := conversation.NewMachine(key(), key().WorkflowID(), result.Next(), under())
+	tell(second, older, newer)
+	require.Equal(t, int64(1), second.Late)
+	require.Equal(t, int64(1), second.Counts.Visitor)
 }
 
 // TestManyClosesAndThreads: a conversation that is closed and reopened all day

@@ -148,6 +148,12 @@ func (m *Machine) Result() signals.Result {
 		result.Threads = result.Threads[len(result.Threads)-maxThreads:]
 	}
 
+	for i := range m.Threads {
+		if thread := m.Threads[i].ID; !slices.Contains(result.Threads, thread) {
+			result.OpenThreads = append(result.OpenThreads, thread)
+		}
+	}
+
 	return result
 }
 
@@ -162,10 +168,7 @@ func (m *Machine) closedAt() time.Time {
 // Following reports whether an event that came after the decision begins the
 // next session; what does not is kept beside the ticket.
 func (m *Machine) Following(event *signals.Event) bool {
-	thread := signals.RememberedID(event.Thread)
-	if !event.Type.MayStart() || thread != "" && (m.threadClosed(thread) || slices.Contains(m.PastThreads, thread)) {
-		return false
-	}
+	result := m.Result()
 
-	return event.At.IsZero() || event.At.After(m.closedAt())
+	return event.Type.MayStart() && !result.Past(event)
 }

@@ -29,6 +29,7 @@ type State struct {
 
 	// The sessions before.
 	PastThreads  []string  `json:"past_threads,omitempty"`
+	PastOpen     []string  `json:"past_open,omitempty"`
 	PastClosedAt time.Time `json:"past_closed_at,omitzero"`
 
 	// Facts.
