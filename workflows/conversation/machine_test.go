@@ -280,12 +280,12 @@ func TestNextSessionKnowsTheOneBefore(t *testing.T) {
 		event   signals.Event
 		follows bool
 	}{
-		"a new thread":                    {inThread("T2", says("ann", "Again", time.Hour)), true},
-		"no thread":                       {says("ann", "Again", time.Hour), true},
-		"the closed thread":               {inThread("T1", says("ann", "Again", time.Hour)), false},
-		"before the close":                {says("ann", "Late", time.Second), false},
-		"at the close":                    {says("ann", "Late", time.Minute), false},
-		"what may not start":              {event(signals.TagAdded, "", time.Hour), false},
+		"a new thread":       {inThread("T2", says("ann", "Again", time.Hour)), true},
+		"no thread":          {says("ann", "Again", time.Hour), true},
+		"the closed thread":  {inThread("T1", says("ann", "Again", time.Hour)), false},
+		"before the close":   {says("ann", "Late", time.Second), false},
+		"at the close":       {says("ann", "Late", time.Minute), false},
+		"what may not start": {event(signals.TagAdded, "", time.Hour), false},
 		// A close without a time of its own is dated when it was received.
 		"a new thread, dated before that close": {inThread("T2", says("ann", "Again", time.Second)), true},
 	} {
