@@ -88,26 +88,28 @@ func (plain) Encode(event signals.Event) ([]byte, error) { return json.Marshal(e
 type world struct {
 	mu sync.Mutex
 
-	calls    []call
-	entered  atomic.Int64
-	failFor  map[string]error
-	hold     chan struct{}
-	outcome  courier.Outcome
-	account  []signals.Event
-	accepted map[string]int
-	doubled  map[string]int
-	refused  map[string][]string
-	sessions map[string]signals.View
-	tickets  []signals.Ticket
-	waiting  webhooks.Waiting
-	running  map[string]signals.View
-	queryErr error
-	listErr  error
-	queries  []string
-	updates  []client.UpdateWorkflowOptions
-	update   func(client.UpdateWorkflowOptions) (signals.View, error)
-	healthy  error
-	database error
+	calls   []call
+	entered atomic.Int64
+	failFor map[string]error
+	hold    chan struct{}
+
+	lateEvents []signals.Event
+	outcome    courier.Outcome
+	account    []signals.Event
+	accepted   map[string]int
+	doubled    map[string]int
+	refused    map[string][]string
+	sessions   map[string]signals.View
+	tickets    []signals.Ticket
+	waiting    webhooks.Waiting
+	running    map[string]signals.View
+	queryErr   error
+	listErr    error
+	queries    []string
+	updates    []client.UpdateWorkflowOptions
+	update     func(client.UpdateWorkflowOptions) (signals.View, error)
+	healthy    error
+	database   error
 }
 
 type call struct {
@@ -204,6 +206,10 @@ func (w *world) SourceCounts(_ context.Context, source string) (webhooks.SourceC
 	}
 
 	return out, nil
+}
+
+func (w *world) InboxEvents(context.Context, signals.Key, int) ([]signals.Event, error) {
+	return w.lateEvents, nil
 }
 
 func (w *world) InboxCounts(context.Context, signals.Key, int) (webhooks.Waiting, error) {

@@ -268,6 +268,13 @@ func TestTickets(t *testing.T) {
 	require.Len(t, e.do(http.MethodGet, "/v1/tickets?status=pending", "").fields(t)["tickets"], 1)
 	require.Equal(t, "hi", e.do(http.MethodGet, "/v1/tickets/a%2F1", "").fields(t)["transcript"].([]any)[0].(map[string]any)["text"])
 	require.Equal(t, []any{}, e.do(http.MethodGet, "/v1/tickets/b", "").fields(t)["transcript"])
+	require.Equal(t, []any{}, e.do(http.MethodGet, "/v1/tickets/b", "").fields(t)["late_events"])
+
+	// A rating that comes after the close is shown with the ticket, without its raw body.
+	e.lateEvents = []signals.Event{{ID: "r1", Type: signals.TagAdded, Tag: &signals.Tag{Name: "5 stars"}, Raw: json.RawMessage(`{}`)}}
+	late := e.do(http.MethodGet, "/v1/tickets/b", "").fields(t)["late_events"].([]any)[0].(map[string]any)
+	require.Equal(t, "r1", late["id"])
+	require.NotContains(t, late, "raw")
 
 	e.do(http.MethodGet, "/v1/tickets/none", "").isProblem(t, http.StatusNotFound, "not-found")
 	e.do(http.MethodGet, "/v1/tickets?status=lost", "").isProblem(t, http.StatusUnprocessableEntity, "invalid-field")

@@ -108,7 +108,7 @@ func TestOpenAPISchemas(t *testing.T) {
 	s.add("Event", reflect.TypeFor[signals.Event](), "id", "type")
 	s.add("Conversation", reflect.TypeFor[conversation]())
 	s.add("ListedConversation", reflect.TypeFor[listedConversation]())
-	s.add("Ticket", reflect.TypeFor[signals.Ticket]())
+	s.add("Ticket", reflect.TypeFor[wholeTicket]())
 	s.add("ListedTicket", reflect.TypeFor[signals.Ticket]())
 	delete(s.out["ListedTicket"].(map[string]any)["properties"].(map[string]any), "transcript")
 	s.out["ListedTicket"].(map[string]any)["required"] = slices.DeleteFunc(

@@ -72,6 +72,9 @@ type Waiting struct{ Pending, Late, Orphans int64 }
 // session 0 asks for what belongs to none yet.
 type InboxCounts interface {
 	InboxCounts(ctx context.Context, key signals.Key, session int) (Waiting, error)
+	// InboxEvents returns what came for a session after it was closed: late
+	// events and orphans, in the order of their arrival, a bounded number.
+	InboxEvents(ctx context.Context, key signals.Key, session int) ([]signals.Event, error)
 }
 
 // SessionFilter selects closed sessions; empty fields select all.

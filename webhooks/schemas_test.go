@@ -24,6 +24,11 @@ type (
 		Participants []signals.ViewParticipant `json:"participants"`
 		Timeline     []signals.TimelineEntry   `json:"timeline"`
 	}
+	wholeTicket struct {
+		signals.Ticket
+
+		LateEvents []signals.Event `json:"late_events"`
+	}
 	listedConversation struct {
 		signals.View
 

@@ -18,6 +18,14 @@ type listedTicket struct {
 	Transcript *struct{} `json:"transcript,omitempty"`
 }
 
+// wholeTicket is a ticket with what came after its session was closed, such as
+// a rating or a tag.
+type wholeTicket struct {
+	signals.Ticket
+
+	LateEvents []signals.Event `json:"late_events"`
+}
+
 type ticketList struct {
 	Tickets []listedTicket `json:"tickets"`
 	Next    string         `json:"next"`
@@ -87,5 +95,18 @@ func (s *Server) getTicket(c *fiber.Ctx) error {
 		ticket.Transcript = []signals.TranscriptLine{}
 	}
 
-	return c.JSON(ticket)
+	key := signals.Key{Source: ticket.Source, Conversation: ticket.Conversation}
+
+	late, err := s.deps.Inbox.InboxEvents(ctx, key, ticket.Session)
+	if err != nil {
+		return fmt.Errorf("read late events: %w", err)
+	}
+
+	// Raw bodies are for keys that may read them, and not shown here.
+	shown := make([]signals.Event, 0, len(late))
+	for i := range late {
+		shown = append(shown, late[i].Bounded())
+	}
+
+	return c.JSON(wholeTicket{Ticket: ticket, LateEvents: shown})
 }

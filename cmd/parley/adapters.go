@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/courier"
@@ -73,6 +74,23 @@ func (l ledger) InboxCounts(ctx context.Context, key signals.Key, session int) (
 	}
 
 	return webhooks.Waiting{Pending: kept.Pending, Late: kept.Late, Orphans: kept.Ignored}, nil
+}
+
+func (l ledger) InboxEvents(ctx context.Context, key signals.Key, session int) ([]signals.Event, error) {
+	late, err := l.inbox.Late(ctx, key, session)
+	if err != nil {
+		return nil, fmt.Errorf("read late events of %s: %w", key, err)
+	}
+
+	orphans, err := l.inbox.Orphans(ctx, key, session)
+	if err != nil {
+		return nil, fmt.Errorf("read orphans of %s: %w", key, err)
+	}
+
+	all := slices.Concat(late, orphans)
+	slices.SortStableFunc(all, func(a, b signals.Event) int { return a.ReceivedAt.Compare(b.ReceivedAt) })
+
+	return all, nil
 }
 
 // Stray archives what came after the decision about a ticket.
