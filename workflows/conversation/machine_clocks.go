@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/policy"
 )
 
 // clockName names a deadline inside a conversation.
@@ -19,6 +20,7 @@ const (
 	clockSnooze    clockName = "snooze"
 	clockCloseout  clockName = "close-out"
 	clockAge       clockName = "age"
+	clockOffline   clockName = "offline"
 )
 
 // maxFired bounds what one tick fires; each clock that fires moves on, so that
@@ -65,7 +67,9 @@ const maxClocks = 6
 
 // waitingClocks are those that a snooze holds.
 func (m *Machine) waitingClocks(running []clock) []clock {
-	if due, ok := m.pushDue(); ok {
+	if m.offline() {
+		running = append(running, clock{clockOffline, m.Episode.ClockAt})
+	} else if due, ok := m.pushDue(); ok {
 		running = append(running, clock{clockUnreplied, due})
 	}
 
@@ -95,6 +99,14 @@ func (m *Machine) waitingClocks(running []clock) []clock {
 	}
 
 	return running
+}
+
+// offline reports whether a visitor wrote outside the hours, nobody has the
+// conversation, and the policy answers that with a ticket instead of pushes. A
+// visitor who goes on writing lifts the close, and it closes again.
+func (m *Machine) offline() bool {
+	return m.Episode != nil && m.Agent == "" && m.Under.Policy.OutOfHours == policy.OutOfHoursOffline &&
+		!m.Under.Hours.Open(m.Episode.ClockAt)
 }
 
 // idles reports whether the idle clock runs: open or active, nothing owed, the
@@ -138,6 +150,9 @@ func (m *Machine) fire(due clock, now time.Time) {
 	switch due.Name {
 	case clockUnreplied:
 		m.push(due.Due, now)
+	case clockOffline:
+		m.tellOwn(signals.Event{Type: signals.AgentsUnavailable, Availability: &signals.Availability{Status: "offline"}}, now)
+		m.closeBySelf("", signals.RoleSystem, reasonOffline, now)
 	case clockRelay:
 		m.stopRelay(now)
 	case clockIdleWarn:
