@@ -75,7 +75,7 @@ func (r Result) Next() Start {
 // Past reports whether an event belongs to the session that r ended or to one
 // before it: it names a closed thread, or is not newer than the close and names
 // no thread, or one that went on.
-func (r *Result) Past(event *Event) bool {
+func (r Result) Past(event *Event) bool {
 	thread := RememberedID(event.Thread)
 
 	switch {
