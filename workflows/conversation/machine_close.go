@@ -180,9 +180,9 @@ func (m *Machine) reopened(fact *closeFact) bool {
 		slices.ContainsFunc(m.Threads, func(t threadMark) bool { return t.VisitorAt.After(fact.At) })
 }
 
-// threadClosed reports whether the platform closed the thread.
-func (m *Machine) threadClosed(id string) bool {
-	return slices.ContainsFunc(m.Closes, func(c closeFact) bool { return c.Thread == id })
+// threadClosedBy reports whether the platform had closed the thread at a time.
+func (m *Machine) threadClosedBy(id string, at time.Time) bool {
+	return slices.ContainsFunc(m.Closes, func(c closeFact) bool { return c.Thread == id && !c.At.After(at) })
 }
 
 // deriveStatus is lifecycle, section 1.
