@@ -152,20 +152,20 @@ func (m *Machine) fire(due clock, now time.Time) {
 		m.push(due.Due, now)
 	case clockOffline:
 		m.tellOwn(signals.Event{Type: signals.AgentsUnavailable, Availability: &signals.Availability{Status: "offline"}}, now)
-		m.closeBySelf("", signals.RoleSystem, reasonOffline, now)
+		m.closeBySelf("", reasonOffline, now)
 	case clockRelay:
 		m.stopRelay(now)
 	case clockIdleWarn:
 		m.WarnedAt = now
 		m.tellOwn(signals.Event{Type: signals.ConversationIdleWarned}, now)
 	case clockIdle:
-		m.closeBySelf("", signals.RoleSystem, reasonIdle, now)
+		m.closeBySelf("", reasonIdle, now)
 	case clockSnooze:
 		m.wake(now)
 	case clockCloseout:
 		m.decide(now)
 	case clockAge:
-		m.closeBySelf("", signals.RoleSystem, reasonStale, now)
+		m.closeBySelf("", reasonStale, now)
 	}
 }
 

@@ -234,13 +234,13 @@ func (m *Machine) statusChanged(before signals.Status, now time.Time) {
 // closeBySelf closes the conversation by Parley's own decision or a command. It
 // names no thread: the platform's goes on, and a visitor who writes in it later
 // is heard.
-func (m *Machine) closeBySelf(byID string, byRole signals.Role, reason string, now time.Time) {
+func (m *Machine) closeBySelf(byID, reason string, now time.Time) {
 	m.addClose(closeFact{
-		At: latest(now, m.newest()), ClockAt: now, ByID: byID, ByRole: byRole, Reason: reason,
+		At: latest(now, m.newest()), ClockAt: now, ByID: byID, ByRole: signals.RoleSystem, Reason: reason,
 	})
 	m.tellOwn(signals.Event{
 		Type:    signals.ConversationClosed,
-		Closing: &signals.Closing{ByID: byID, ByRole: byRole, Reason: reason, PlatformReason: m.platformAction()},
+		Closing: &signals.Closing{ByID: byID, ByRole: signals.RoleSystem, Reason: reason, PlatformReason: m.platformAction()},
 	}, now)
 }
 

@@ -83,7 +83,7 @@ func (m *Machine) Command(name string, command signals.Command, now time.Time) e
 		m.assign(signals.AgentAssigned, command, now)
 	case signals.CloseUpdate:
 		if m.Close == nil {
-			m.closeBySelf(personID(command.By), signals.RoleSystem, clip(prefer(command.Reason, "command"), maxTagBytes), now)
+			m.closeBySelf(personID(command.By), clip(prefer(command.Reason, "command"), maxTagBytes), now)
 		}
 	case signals.ReopenUpdate:
 		if m.Close != nil {
