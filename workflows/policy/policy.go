@@ -19,7 +19,7 @@ type Policy struct {
 	Idle       Idle                      `json:"idle"         yaml:"idle"`
 	Closeout   Closeout                  `json:"closeout"     yaml:"closeout"`
 	Limits     Limits                    `json:"limits"       yaml:"limits"`
-	OutOfHours OutOfHours                `json:"out_of_hours" yaml:"out_of_hours" desc:"outside the hours: clocks pause, or offline: a ticket at once"`
+	OutOfHours OutOfHours                `json:"out_of_hours" yaml:"out_of_hours" desc:"outside the hours: pause, or offline for a ticket"`
 	Hours      string                    `json:"hours"        yaml:"hours"        desc:"calendar that clocks count in; empty is wall time"`
 	Notify     map[signals.Type][]string `json:"notify"       yaml:"notify"       desc:"channels told of this event"`
 }
