@@ -68,9 +68,24 @@ type process struct {
 	dir     string
 	done    chan struct{}
 
+	*transcript
+}
+
+// transcript is what a process printed, and how it ended.
+type transcript struct {
 	mu    sync.Mutex
 	lines []outLine
 	err   error
+}
+
+// with returns the same process for another test, such as a subtest.
+func (p *process) with(t *testing.T) *process {
+	t.Helper()
+
+	other := *p
+	other.t = t
+
+	return &other
 }
 
 type outLine struct {
@@ -176,7 +191,7 @@ func (i *install) start(t *testing.T) *process {
 func (i *install) launch(t *testing.T) *process {
 	t.Helper()
 
-	p := &process{t: t, ports: i.ports, dir: i.dir, done: make(chan struct{})}
+	p := &process{t: t, ports: i.ports, dir: i.dir, done: make(chan struct{}), transcript: &transcript{}}
 	p.command = i.command(context.Background(), append([]string{"start"}, i.flags...)...)
 
 	reader, writer := io.Pipe()

@@ -52,7 +52,7 @@ func (s *Server) postEvents(c *fiber.Ctx) error {
 		return unavailable("not accepted for now, send it again")
 	}
 
-	return send(c, s.deps.Own.Answer(req, out))
+	return send(c, s.deps.Own.Answer(req, source.Source, out))
 }
 
 func (s *Server) decodeOwn(req dialect.Request, source *Source, key signals.Key) ([]signals.Event, error) {

@@ -74,7 +74,7 @@ func (plain) Decode(req dialect.Request, src dialect.Source) ([]signals.Event, e
 	return events, nil
 }
 
-func (plain) Answer(_ dialect.Request, out dialect.Outcome) dialect.Response {
+func (plain) Answer(_ dialect.Request, _ dialect.Source, out dialect.Outcome) dialect.Response {
 	return dialect.Accepted(out)
 }
 

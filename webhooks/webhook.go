@@ -52,7 +52,7 @@ func (s *Server) webhook(c *fiber.Ctx) error {
 
 	s.metrics.acknowledged(source.Name, s.now().Sub(req.ReceivedAt))
 
-	return send(c, source.Dialect.Answer(req, out))
+	return send(c, source.Dialect.Answer(req, source.Source, out))
 }
 
 // read verifies and decodes. A source without secrets is for trying things

@@ -57,7 +57,7 @@ func newConfigCommand(configs []envConfig, environ map[string]string) *cobra.Com
 	}
 
 	command.Flags().StringVarP(&output, "output", "o", outputText, "text or json")
-	command.Flags().BoolVar(&demo, "demo", false, "show what `parley start --demo` runs under")
+	command.Flags().BoolVar(&demo, "demo", false, "show what a start with --demo runs under")
 	command.AddCommand(newConfigCheckCommand(environ))
 
 	return command
@@ -80,10 +80,15 @@ func newConfigCheckCommand(environ map[string]string) *cobra.Command {
 				return err
 			}
 
+			sources, err := edgeSources(book, file.sources != nil)
+			if err != nil {
+				return err
+			}
+
 			line := "no configuration file: the defaults hold"
 			if file.Path != "" {
 				line = fmt.Sprintf("%s is valid: %d sources, %d policies, %d channels",
-					file.Path, len(book.Sources()), len(book.Policies()), len(file.Channels))
+					file.Path, len(sources), len(book.Policies()), len(file.Channels))
 			}
 
 			if _, err := fmt.Fprintln(command.OutOrStdout(), line); err != nil {

@@ -177,6 +177,13 @@ func envSettings(variables []envVariable, environ map[string]string) []setting {
 	return out
 }
 
+// strayIn tells of the stray variables of an environment, given the file's own.
+func strayIn(environ map[string]string, file *configFile) []string {
+	variables := envVariables([]envConfig{{config: &settings{}}})
+
+	return strayVariables(append(variables, temporalVariables()...), environ, file.Variables)
+}
+
 // strayVariables tells of variables that look like Parley's but are not, one
 // line each.
 func strayVariables(variables []envVariable, environ map[string]string, used []string) []string {

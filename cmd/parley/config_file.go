@@ -117,7 +117,11 @@ func readConfig(path string) (data []byte, err error) {
 
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("open: %w", err)
+		if reason, ok := errors.AsType[*fs.PathError](err); ok {
+			err = reason.Err
+		}
+
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 
 	defer func() { err = errors.Join(err, file.Close()) }()

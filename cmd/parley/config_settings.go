@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/parleyhq/parley/signals/dialects"
 	"github.com/parleyhq/parley/workflows/policy"
 )
 
@@ -51,7 +52,14 @@ func fileSettings(file *configFile, book *policy.Book, demo bool) []setting {
 		l.structure(reflect.ValueOf(file.calendars[name]), "hours."+name)
 	}
 
+	spoken := dialects.Table()
+
 	for _, source := range book.Sources() {
+		// A start without a file leaves these out, too.
+		if _, known := spoken[source.Dialect]; !known && file.sources == nil {
+			continue
+		}
+
 		field := "sources." + source.Name
 		l.structure(reflect.ValueOf(source), field)
 		l.forced(field+".policy", demo)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -210,9 +211,12 @@ func TestConfigRefuses(t *testing.T) {
 func TestConfigCheck(t *testing.T) {
 	t.Parallel()
 
-	stdout, _, err := runConfig(t, secrets(), "check", "testdata/config/partial.yaml")
+	stdout, _, err := runConfig(t, secrets(), "check", "testdata/config/documented.yaml")
 	require.NoError(t, err)
-	require.Equal(t, "testdata/config/partial.yaml is valid: 3 sources, 5 policies, 3 channels\n", stdout)
+	require.Equal(t, "testdata/config/documented.yaml is valid: 1 sources, 2 policies, 2 channels\n", stdout)
+
+	_, _, err = runConfig(t, secrets(), "check", "testdata/config/partial.yaml")
+	require.ErrorIs(t, err, errDialect, "what start refuses is not valid")
 
 	_, _, err = runConfig(t, map[string]string{}, "check", "testdata/config/partial.yaml")
 	require.ErrorIs(t, err, errConfigFile)
@@ -220,6 +224,39 @@ func TestConfigCheck(t *testing.T) {
 
 	_, _, err = runConfig(t, secrets(), "check", "a", "b")
 	require.Error(t, err)
+}
+
+func TestKeyIsChecked(t *testing.T) {
+	t.Parallel()
+
+	require.NoError(t, checkKey("dashboard", []string{"read"}))
+	require.ErrorIs(t, checkKey("a,b", []string{"read"}), errKeyName)
+	require.ErrorIs(t, checkKey("dashboard", []string{"read", "admin"}), errKeyScope)
+	require.ErrorIs(t, checkKey("dashboard", nil), errKeyScope)
+}
+
+func TestDoctorTriesThePort(t *testing.T) {
+	t.Parallel()
+
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+
+	all := &settings{}
+	all.HTTP.HTTPAddr = taken.Addr().String()
+
+	found := checkEdge(t.Context(), all, false)
+	require.ErrorIs(t, found.err, errTaken)
+	require.Contains(t, found.line(), "FAIL")
+
+	found = checkEdge(t.Context(), all, true)
+	require.NoError(t, found.err, "the Parley that runs is not in its own way")
+
+	require.NoError(t, taken.Close())
+
+	all.HTTP.HTTPAddr = "127.0.0.1:0"
+	found = checkEdge(t.Context(), all, false)
+	require.NoError(t, found.err)
+	require.Equal(t, "ok    HTTP               "+all.HTTP.HTTPAddr+" is free\n", found.line())
 }
 
 func TestNearest(t *testing.T) {

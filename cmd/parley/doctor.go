@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,11 +23,25 @@ import (
 
 var errUnwell = errors.New("found something to mend")
 
-// finding is one line of the doctor's: what was looked at, and what to do.
+// finding is one line of the doctor's: what was looked at, and what to do. A
+// warning is a remark that somebody should read.
 type finding struct {
-	what   string
-	err    error
-	remark string
+	what    string
+	err     error
+	remark  string
+	warning bool
+}
+
+// line says what was found.
+func (f *finding) line() string {
+	switch {
+	case f.err != nil:
+		return fmt.Sprintf("FAIL  %-18s %s\n", f.what, f.err)
+	case f.warning:
+		return fmt.Sprintf("warn  %-18s %s\n", f.what, f.remark)
+	default:
+		return fmt.Sprintf("ok    %-18s %s\n", f.what, f.remark)
+	}
 }
 
 func newDoctorCommand() *cobra.Command {
@@ -48,26 +64,25 @@ func runDoctor(ctx context.Context, out io.Writer) error {
 		return err
 	}
 
-	findings := []finding{checkEdge(all), checkDataDir(all)}
+	data, running := checkDataDir(all)
+	findings := []finding{checkEdge(ctx, all, running), data}
 	findings = append(findings, checkFile()...)
 
 	if worker.External() {
 		findings = append(findings, checkCluster(ctx)...)
 	} else {
 		findings = append(findings, finding{what: "Temporal", remark: "embedded; set " + worker.AddressVariable + " to use a cluster"},
-			finding{what: "ports", err: embedded.CheckPorts(ctx, all.Temporal)}, checkClock(time.Now()))
+			checkPorts(ctx, all, running), checkClock(time.Now()))
 	}
 
 	bad := 0
 
-	for _, each := range findings {
-		mark, text := "ok  ", each.remark
-		if each.err != nil {
-			mark, text = "FAIL", each.err.Error()
+	for i := range findings {
+		if findings[i].err != nil {
 			bad++
 		}
 
-		if _, err := fmt.Fprintf(out, "%s  %-18s %s\n", mark, each.what, text); err != nil {
+		if _, err := io.WriteString(out, findings[i].line()); err != nil {
 			return fmt.Errorf("print: %w", err)
 		}
 	}
@@ -79,17 +94,58 @@ func runDoctor(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-func checkEdge(all *settings) finding {
-	return finding{what: "HTTP", err: all.HTTP.Validate(), remark: all.HTTP.HTTPAddr}
-}
+var errTaken = errors.New("another program listens there: stop it, or set another PARLEY_HTTP_ADDR")
 
-func checkDataDir(all *settings) finding {
-	err := embedded.CheckDataDir(all.Temporal.DataDir)
-	if errors.Is(err, embedded.ErrInUse) {
-		return finding{what: "data directory", remark: "a running Parley holds it: " + err.Error()}
+// held is what a check says that would only find the Parley that runs.
+const held = "not tried: a Parley with this data directory runs"
+
+func checkEdge(ctx context.Context, all *settings, running bool) finding {
+	found := finding{what: "HTTP", err: all.HTTP.Validate(), remark: all.HTTP.HTTPAddr + " is free"}
+	if found.err != nil {
+		return found
 	}
 
-	return finding{what: "data directory", err: err, remark: all.Temporal.DataDir}
+	if running {
+		found.remark = held
+
+		return found
+	}
+
+	var config net.ListenConfig
+
+	listener, err := config.Listen(ctx, "tcp", all.HTTP.HTTPAddr)
+
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		found.err = fmt.Errorf("%s: %w", all.HTTP.HTTPAddr, errTaken)
+	case err != nil:
+		found.err = fmt.Errorf("%s cannot be listened on: %w; set PARLEY_HTTP_ADDR", all.HTTP.HTTPAddr, err)
+	default:
+		found.err = listener.Close()
+	}
+
+	return found
+}
+
+func checkPorts(ctx context.Context, all *settings, running bool) finding {
+	if running {
+		return finding{what: "ports", remark: held}
+	}
+
+	return finding{
+		what: "ports", err: embedded.CheckPorts(ctx, all.Temporal),
+		remark: fmt.Sprintf("%d (gRPC) and %d (UI) are free", all.Temporal.Port, all.Temporal.UIPort),
+	}
+}
+
+// checkDataDir also tells whether a running Parley holds the directory.
+func checkDataDir(all *settings) (finding, bool) {
+	err := embedded.CheckDataDir(all.Temporal.DataDir)
+	if errors.Is(err, embedded.ErrInUse) {
+		return finding{what: "data directory", warning: true, remark: err.Error()}, true
+	}
+
+	return finding{what: "data directory", err: err, remark: all.Temporal.DataDir}, false
 }
 
 // checkFile reads the configuration and looks for sources that anybody on this
@@ -112,7 +168,12 @@ func checkFile() []finding {
 
 	sources, err := edgeSources(book, file.Path != "" && file.sources != nil)
 
-	return []finding{{what: "configuration", remark: remark}, checkSecrets(sources, err)}
+	found := []finding{{what: "configuration", remark: remark}, checkSecrets(sources, err)}
+	for _, line := range strayIn(environment(), file) {
+		found = append(found, finding{what: "environment", warning: true, remark: line})
+	}
+
+	return found
 }
 
 func checkSecrets(sources []webhooks.Source, err error) finding {

@@ -74,6 +74,10 @@ func start(ctx context.Context, flags startFlags, stdout, stderr io.Writer) erro
 	}
 
 	log := all.logger(stderr)
+	for _, line := range strayIn(environment(), file) {
+		log.WarnContext(ctx, line) //nolint:sloglint // the line names the variable and the one that may be meant
+	}
+
 	running := &system{settings: all, file: file, book: book, sources: sources, log: log, stdout: stdout}
 
 	if err := running.up(ctx); err != nil {
@@ -87,7 +91,7 @@ func start(ctx context.Context, flags startFlags, stdout, stderr io.Writer) erro
 
 	failed := running.serve(ctx)
 
-	log.InfoContext(ctx, "stopping", slog.String("patience", stopPatience.String()))
+	log.InfoContext(ctx, "stopping", slog.String("at_most", stopPatience.String()))
 
 	return errors.Join(failed, running.down(ctx))
 }

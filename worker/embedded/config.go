@@ -116,7 +116,7 @@ func (c *Config) hostAddr() (netip.Addr, error) {
 
 func checkPort(setting string, port int) error {
 	if port < 0 || port > 65535 {
-		return settingError(setting, port, "use 1 to 65535")
+		return settingError(setting, port, "use 1 to 65535, or 0 for a free one")
 	}
 	return nil
 }

@@ -39,6 +39,8 @@ type Source struct {
 	Bots   []string
 	// Groups maps the platform's group ids to desks.
 	Groups map[string]string
+	// Options are what a platform's documentation leaves open.
+	Options Options
 }
 
 // Request is one webhook as it came.
@@ -63,6 +65,9 @@ type Response struct {
 type Outcome struct {
 	Accepted   int
 	Duplicates int
+	// Session is the number of the conversation's session after the events,
+	// 0 where it is not known.
+	Session int
 	// Conversations are the API's paths of the conversations concerned.
 	Conversations []string
 	// Err is a failure that a repeat may cure; nothing is promised then.
@@ -83,7 +88,7 @@ type Dialect interface {
 	// conversation belong to the account. Secrets are cut out of Raw.
 	Decode(req Request, src Source) ([]signals.Event, error)
 	// Answer is the platform's answer to a webhook whose events were handed on.
-	Answer(req Request, out Outcome) Response
+	Answer(req Request, src Source, out Outcome) Response
 	// Refuse is the platform's answer to what Verify or Decode returned, or to
 	// a failure that a repeat may cure.
 	Refuse(req Request, err error) Response

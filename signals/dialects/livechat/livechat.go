@@ -62,7 +62,7 @@ func (Dialect) Verify(req dialect.Request, src dialect.Source) error {
 }
 
 // Answer is 200, the only status after which LiveChat does not repeat.
-func (Dialect) Answer(_ dialect.Request, out dialect.Outcome) dialect.Response {
+func (Dialect) Answer(_ dialect.Request, _ dialect.Source, out dialect.Outcome) dialect.Response {
 	return dialect.Accepted(out)
 }
 

@@ -394,17 +394,17 @@ func TestTimesWithoutAZoneTakeTheSources(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 
-	answer := livechat.Dialect{}.Answer(dialect.Request{}, dialect.Outcome{
+	answer := livechat.Dialect{}.Answer(dialect.Request{}, dialect.Source{}, dialect.Outcome{
 		Accepted: 2, Duplicates: 1, Conversations: []string{"/v1/conversations/livechat/c"},
 	})
 	require.Equal(t, http.StatusOK, answer.Status)
 	require.JSONEq(t, `{"accepted":2,"duplicates":1,"conversations":["/v1/conversations/livechat/c"]}`, string(answer.Body))
 
-	answer = livechat.Dialect{}.Answer(dialect.Request{}, dialect.Outcome{})
+	answer = livechat.Dialect{}.Answer(dialect.Request{}, dialect.Source{}, dialect.Outcome{})
 	require.JSONEq(t, `{"accepted":0,"duplicates":0,"conversations":[]}`, string(answer.Body))
 
 	for _, answer := range []dialect.Response{
-		livechat.Dialect{}.Answer(dialect.Request{}, dialect.Outcome{Err: http.ErrServerClosed}),
+		livechat.Dialect{}.Answer(dialect.Request{}, dialect.Source{}, dialect.Outcome{Err: http.ErrServerClosed}),
 		livechat.Dialect{}.Refuse(dialect.Request{}, http.ErrServerClosed),
 	} {
 		require.Equal(t, http.StatusServiceUnavailable, answer.Status)

@@ -228,7 +228,7 @@ func compact(raw json.RawMessage) json.RawMessage {
 }
 
 // Answer is 200 and what became of the events.
-func (Dialect) Answer(_ dialect.Request, out dialect.Outcome) dialect.Response {
+func (Dialect) Answer(_ dialect.Request, _ dialect.Source, out dialect.Outcome) dialect.Response {
 	return dialect.Accepted(out)
 }
 
