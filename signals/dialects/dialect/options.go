@@ -1,0 +1,40 @@
+package dialect
+
+// Options are the settings of a source that only one dialect reads. Each stands
+// for something that the platform's pages do not say, or that the team answers
+// for; the zero value is the sensible default.
+type Options struct {
+	Pypestream PypestreamOptions `json:"pypestream,omitzero" yaml:"pypestream"`
+	Inbenta    InbentaOptions    `json:"inbenta,omitzero"    yaml:"inbenta"`
+	Acquire    AcquireOptions    `json:"acquire,omitzero"    yaml:"acquire"`
+}
+
+// PypestreamOptions: how callbackToken reaches the receiver is not documented.
+type PypestreamOptions struct {
+	// TokenHeader carries the token; empty takes Authorization (Bearer or
+	// Basic) and X-Pypestream-Token.
+	TokenHeader string `json:"token_header,omitempty" yaml:"token_header" desc:"header that carries the callback token; empty tries the usual ones"`
+	// Available, Open, WaitSeconds and QueueDepth answer the questions about
+	// availability until a desk does. Available and Open nil mean true.
+	Available   *bool `json:"available,omitempty"    yaml:"available"    desc:"answer of agents/availability without a desk"`
+	Open        *bool `json:"open,omitempty"         yaml:"open"         desc:"hoursOfOperation without a desk"`
+	WaitSeconds int64 `json:"wait_seconds,omitempty" yaml:"wait_seconds" desc:"estimatedWaitTime without a desk, in seconds"`
+	QueueDepth  int64 `json:"queue_depth,omitempty"  yaml:"queue_depth"  desc:"queueDepth without a desk"`
+}
+
+// InbentaOptions: the answer to chats:assign and the encoding of the signature
+// are not documented whole.
+type InbentaOptions struct {
+	// Enrol accepts the X-Hook-Secret handshake while it is true.
+	Enrol bool `json:"enrol,omitempty" yaml:"enrol" desc:"accept the X-Hook-Secret handshake"`
+	// AssignAnswer is the body that assigns an agent, with {{agent}} for the
+	// id; empty means {"agentId":"{{agent}}"}.
+	AssignAnswer string `json:"assign_answer,omitempty" yaml:"assign_answer" desc:"body that answers chats:assign, {{agent}} for the id"`
+}
+
+// AcquireOptions: two event strings are not documented.
+type AcquireOptions struct {
+	// CaseNew and AgentStatus default to case:new and user:status.
+	CaseNew     string `json:"case_new,omitempty"     yaml:"case_new"     desc:"event string of a new case"`
+	AgentStatus string `json:"agent_status,omitempty" yaml:"agent_status" desc:"event string of an agent's status"`
+}
