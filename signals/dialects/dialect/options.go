@@ -9,11 +9,12 @@ type Options struct {
 	Acquire    AcquireOptions    `json:"acquire,omitzero"    yaml:"acquire"`
 }
 
-// PypestreamOptions: how callbackToken reaches the receiver is not documented.
+// PypestreamOptions are there because how callbackToken reaches the receiver is
+// not documented.
 type PypestreamOptions struct {
 	// TokenHeader carries the token; empty takes Authorization (Bearer or
 	// Basic) and X-Pypestream-Token.
-	TokenHeader string `json:"token_header,omitempty" yaml:"token_header" desc:"header that carries the callback token; empty tries the usual ones"`
+	TokenHeader string `json:"token_header,omitempty" yaml:"token_header" desc:"header with the callback token; empty tries the usual ones"`
 	// Available, Open, WaitSeconds and QueueDepth answer the questions about
 	// availability until a desk does. Available and Open nil mean true.
 	Available   *bool `json:"available,omitempty"    yaml:"available"    desc:"answer of agents/availability without a desk"`
@@ -22,8 +23,8 @@ type PypestreamOptions struct {
 	QueueDepth  int64 `json:"queue_depth,omitempty"  yaml:"queue_depth"  desc:"queueDepth without a desk"`
 }
 
-// InbentaOptions: the answer to chats:assign and the encoding of the signature
-// are not documented whole.
+// InbentaOptions are there because the answer to chats:assign is not documented
+// whole, and the handshake proves nothing.
 type InbentaOptions struct {
 	// Enrol accepts the X-Hook-Secret handshake while it is true.
 	Enrol bool `json:"enrol,omitempty" yaml:"enrol" desc:"accept the X-Hook-Secret handshake"`
@@ -32,7 +33,7 @@ type InbentaOptions struct {
 	AssignAnswer string `json:"assign_answer,omitempty" yaml:"assign_answer" desc:"body that answers chats:assign, {{agent}} for the id"`
 }
 
-// AcquireOptions: two event strings are not documented.
+// AcquireOptions are there because two event strings are not documented.
 type AcquireOptions struct {
 	// CaseNew and AgentStatus default to case:new and user:status.
 	CaseNew     string `json:"case_new,omitempty"     yaml:"case_new"     desc:"event string of a new case"`
