@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -21,6 +22,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
 
 	"github.com/parleyhq/parley/signals"
 )
@@ -76,6 +79,26 @@ type transcript struct {
 	mu    sync.Mutex
 	lines []outLine
 	err   error
+
+	dialled client.Client
+}
+
+// temporal is a client of the process's own server, as any program has one.
+func (p *process) temporal() client.Client {
+	p.t.Helper()
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	if p.dialled == nil {
+		silent := sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
+		dialled, err := client.NewLazyClient(client.Options{HostPort: fmt.Sprintf("127.0.0.1:%d", p.ports.grpc), Logger: silent})
+		require.NoError(p.t, err)
+
+		p.dialled = dialled
+	}
+
+	return p.dialled
 }
 
 // with returns the same process for another test, such as a subtest.
@@ -212,6 +235,10 @@ func (i *install) launch(t *testing.T) *process {
 	}()
 
 	t.Cleanup(func() {
+		if p.dialled != nil {
+			p.dialled.Close()
+		}
+
 		select {
 		case <-p.done:
 		default:
