@@ -65,13 +65,13 @@ func runTests(m *testing.M) int {
 
 // process is one running `parley start`.
 type process struct {
+	*transcript
+
 	t       *testing.T
 	command *exec.Cmd
 	ports   ports
 	dir     string
 	done    chan struct{}
-
-	*transcript
 }
 
 // transcript is what a process printed, and how it ended.

@@ -19,7 +19,7 @@ type viewPage struct {
 }
 
 // all walks a list page by page and returns the ids.
-func (p *process) all(query string, limit string) []string {
+func (p *process) all(query, limit string) []string {
 	p.t.Helper()
 
 	var (

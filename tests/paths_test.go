@@ -321,7 +321,9 @@ func takeUndecodable(t *testing.T, b *bench, key signals.Key) {
 	for _, payload := range []any{
 		map[string]any{"events": []any{
 			map[string]any{"type": signals.TagAdded, "tag": map[string]any{"name": "vip"}},
-			map[string]any{"type": 7}, "no event", nil,
+			map[string]any{"type": 7},
+			"no event",
+			nil,
 			map[string]any{"type": signals.TagAdded, "tag": map[string]any{"name": "eu"}},
 		}},
 		"no batch", []int{1}, map[string]any{"type": signals.TagAdded, "tag": map[string]any{"name": "bare"}},

@@ -104,7 +104,7 @@ func TestReplayWithoutCache(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 
-	command := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestReplay$", "-test.v") //nolint:gosec // this very binary
+	command := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestReplay$", "-test.v")
 	command.Env = append(os.Environ(), replayUncached+"=1")
 
 	output, err := command.CombinedOutput()
