@@ -124,7 +124,7 @@ func edgeSources(book *policy.Book, fromFile bool) ([]webhooks.Source, error) {
 		sources = append(sources, webhooks.Source{
 			Source: dialects.Source{
 				Name: source.Name, Secrets: source.Secrets, Zone: source.Location(), RetryWindow: source.RetryWindow.Std(),
-				Agents: source.Agents, Bots: source.Bots, Groups: source.Groups,
+				Agents: source.Agents, Bots: source.Bots, Groups: source.Groups, Options: source.Options,
 			},
 			Dialect: dialect, Title: source.Title, Policy: source.Policy, Desk: source.Desk,
 		})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/signals/dialects/dialect"
 )
 
 // The dialects that a source can speak.
@@ -61,6 +62,8 @@ type Source struct {
 	Bots   []string `json:"bots"   yaml:"bots"   desc:"ids that are bots, where the platform does not say so"`
 	// Groups are desks by the platform's group id.
 	Groups map[string]string `json:"groups" yaml:"groups" desc:"the desk of this group of the platform"`
+	// Options are what only the source's own dialect reads.
+	Options dialect.Options `json:"options,omitzero" yaml:"options"`
 }
 
 // NewSource returns a source with the defaults of what a configuration leaves

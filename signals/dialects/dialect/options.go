@@ -7,6 +7,7 @@ type Options struct {
 	Pypestream PypestreamOptions `json:"pypestream,omitzero" yaml:"pypestream"`
 	Inbenta    InbentaOptions    `json:"inbenta,omitzero"    yaml:"inbenta"`
 	Acquire    AcquireOptions    `json:"acquire,omitzero"    yaml:"acquire"`
+	TWT        TWTOptions        `json:"twt,omitzero"        yaml:"twt"`
 }
 
 // PypestreamOptions are there because how callbackToken reaches the receiver is
@@ -15,12 +16,12 @@ type PypestreamOptions struct {
 	// TokenHeader carries the token; empty takes Authorization (Bearer or
 	// Basic) and X-Pypestream-Token.
 	TokenHeader string `json:"token_header,omitempty" yaml:"token_header" desc:"header with the callback token; empty tries the usual ones"`
-	// Available, Open, WaitSeconds and QueueDepth answer the questions about
-	// availability until a desk does. Available and Open nil mean true.
-	Available   *bool `json:"available,omitempty"    yaml:"available"    desc:"answer of agents/availability without a desk"`
-	Open        *bool `json:"open,omitempty"         yaml:"open"         desc:"hoursOfOperation without a desk"`
-	WaitSeconds int64 `json:"wait_seconds,omitempty" yaml:"wait_seconds" desc:"estimatedWaitTime without a desk, in seconds"`
-	QueueDepth  int64 `json:"queue_depth,omitempty"  yaml:"queue_depth"  desc:"queueDepth without a desk"`
+	// Unavailable, Closed, WaitSeconds and QueueDepth answer the questions about
+	// availability until a desk does.
+	Unavailable bool `json:"unavailable,omitempty"  yaml:"unavailable"  desc:"without a desk, answer that nobody is available"`
+	Closed      bool `json:"closed,omitempty"       yaml:"closed"       desc:"without a desk, answer that it is out of hours"`
+	WaitSeconds int  `json:"wait_seconds,omitempty" yaml:"wait_seconds" desc:"without a desk, the estimated wait in seconds"`
+	QueueDepth  int  `json:"queue_depth,omitempty"  yaml:"queue_depth"  desc:"without a desk, how many wait"`
 }
 
 // InbentaOptions are there because the answer to chats:assign is not documented
@@ -38,4 +39,11 @@ type AcquireOptions struct {
 	// CaseNew and AgentStatus default to case:new and user:status.
 	CaseNew     string `json:"case_new,omitempty"     yaml:"case_new"     desc:"event string of a new case"`
 	AgentStatus string `json:"agent_status,omitempty" yaml:"agent_status" desc:"event string of an agent's status"`
+}
+
+// TWTOptions are there because it is not documented what webhook_id names.
+type TWTOptions struct {
+	// WebhookIDPerAttempt leaves webhook_id out of the ids of events, so that a
+	// repetition under another one is still the same event.
+	WebhookIDPerAttempt bool `json:"webhook_id_per_attempt,omitempty" yaml:"webhook_id_per_attempt" desc:"webhook_id differs from attempt to attempt"`
 }
