@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,6 +16,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -40,6 +43,12 @@ func runTests(m *testing.M) int {
 		return m.Run() // replays only
 	}
 
+	if err := waitTogether(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+
+		return 1
+	}
+
 	dir, err := os.MkdirTemp("", "parley-tests-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -61,6 +70,23 @@ func runTests(m *testing.M) int {
 	}
 
 	return m.Run()
+}
+
+// waitTogether runs more tests at once than there are processors, unless told
+// otherwise: most of them wait for clocks and processes.
+func waitTogether() error {
+	const parallel, together = "test.parallel", 5
+
+	flag.Parse()
+
+	told := false
+	flag.Visit(func(f *flag.Flag) { told = told || f.Name == parallel })
+
+	if told || runtime.GOMAXPROCS(0) >= together {
+		return nil
+	}
+
+	return flag.Set(parallel, strconv.Itoa(together))
 }
 
 // process is one running `parley start`.

@@ -326,7 +326,9 @@ func takeUndecodable(t *testing.T, b *bench, key signals.Key) {
 			nil,
 			map[string]any{"type": signals.TagAdded, "tag": map[string]any{"name": "eu"}},
 		}},
-		"no batch", []int{1}, map[string]any{"type": signals.TagAdded, "tag": map[string]any{"name": "bare"}},
+		"no batch",
+		[]int{1},
+		map[string]any{"type": signals.TagAdded, "tag": map[string]any{"name": "bare"}},
 	} {
 		require.NoError(t, b.client.SignalWorkflow(t.Context(), key.WorkflowID(), "", signals.EventsSignal, payload))
 	}
