@@ -43,7 +43,7 @@ type AcquireOptions struct {
 
 // TWTOptions are there because it is not documented what webhook_id names.
 type TWTOptions struct {
-	// WebhookIDPerAttempt leaves webhook_id out of the ids of events, so that a
-	// repetition under another one is still the same event.
-	WebhookIDPerAttempt bool `json:"webhook_id_per_attempt,omitempty" yaml:"webhook_id_per_attempt" desc:"webhook_id differs from attempt to attempt"`
+	// NewWebhookID says that a repetition bears another webhook_id, which is then
+	// no part of the ids of events: it is still the same event.
+	NewWebhookID bool `json:"webhook_id_per_attempt,omitempty" yaml:"webhook_id_per_attempt" desc:"webhook_id differs from attempt to attempt"`
 }
