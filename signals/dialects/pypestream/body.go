@@ -7,12 +7,18 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
 )
+
+// maxDepth bounds how deep a body may nest. encoding/json reads no more than
+// 10,000 levels, and what is kept lies some levels deeper than it came: without
+// a bound of its own an event could be written that nobody can read again.
+const maxDepth = 500
 
 // members are a body's fields while they are read; the first one of a wrong
 // type is the error.
@@ -41,7 +47,28 @@ func parse(body []byte) (any, error) {
 		return nil, fmt.Errorf("%w: something follows the JSON", dialect.ErrMalformed)
 	}
 
+	if !shallow(tree, maxDepth) {
+		return nil, fmt.Errorf("%w: nested deeper than %d levels", dialect.ErrMalformed, maxDepth)
+	}
+
 	return tree, nil
+}
+
+func shallow(tree any, levels int) bool {
+	deep := func(value any) bool { return !shallow(value, levels-1) }
+
+	switch v := tree.(type) {
+	case map[string]any:
+		for _, value := range v {
+			if levels == 0 || deep(value) {
+				return false
+			}
+		}
+	case []any:
+		return levels > 0 && !slices.ContainsFunc(v, deep)
+	}
+
+	return true
 }
 
 // fieldsOf returns the fields of a body; none at all is an empty object.
@@ -222,9 +249,31 @@ func cleanQuery(query url.Values, secrets []string) url.Values {
 }
 
 // isSecretKey knows the fields of an integration's registration, and the usual
-// names of credentials.
+// names of credentials, with and without dashes, underscores and capitals.
 func isSecretKey(key string) bool {
-	switch strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(key)) {
+	const longest = len("xpypestreamcustomer")
+
+	var bare [longest]byte
+
+	n := 0
+
+	for i := range len(key) {
+		c := key[i]
+
+		switch {
+		case c == '-' || c == '_':
+			continue
+		case n == longest:
+			return false
+		case 'A' <= c && c <= 'Z':
+			c += 'a' - 'A'
+		}
+
+		bare[n] = c
+		n++
+	}
+
+	switch string(bare[:n]) {
 	case "callbacktoken", "integrationfields", "xpypestreamcustomer", "xpypestreamtoken",
 		"authorization", "token", "accesstoken", "secret", "clientsecret", "password":
 		return true

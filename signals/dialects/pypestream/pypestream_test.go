@@ -208,6 +208,8 @@ func TestBadRequests(t *testing.T) {
 	}{
 		{"truncated", "POST", conversation + "/escalate", `{"skill":"gen`, "body", malformed},
 		{"truncated, unknown path", "POST", "/x", `{`, "body", malformed},
+		{"too deep", "POST", "/x", strings.Repeat(`[`, 600) + strings.Repeat(`]`, 600), "body", malformed},
+		{"far too deep", "POST", "/x", strings.Repeat(`{"a":`, 600) + `1` + strings.Repeat(`}`, 600), "body", malformed},
 		{"two values", "POST", conversation + "/end", `{}{}`, "body", malformed},
 		{"a form", "POST", conversation + "/end", `senderId=x`, "body", malformed},
 		{"no object", "POST", conversation + "/end", `[1]`, "body", invalid},
