@@ -1,0 +1,176 @@
+package acquire
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/url"
+	"strings"
+
+	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/signals/dialects/dialect"
+)
+
+// Members that every webhook has.
+const (
+	keyEvent = "event"
+	keyData  = "data"
+)
+
+// envelope is a JSON body taken apart.
+type envelope struct {
+	name string
+	// top is what stands beside event and data; of a flat webhook everything.
+	top  object
+	data object
+	// hasData says that there is a member data, of whatever kind.
+	hasData bool
+	// raw is the body without secrets, in one form for the same content.
+	raw json.RawMessage
+}
+
+// open takes a body apart, whatever the content type says: curl's default is
+// that of a form.
+func open(req dialect.Request) (envelope, error) {
+	var top object
+
+	err := json.Unmarshal(req.Body, &top)
+
+	switch {
+	case err == nil && top != nil:
+	case json.Valid(req.Body):
+		return envelope{}, &signals.FieldError{Field: "body", Reason: "must be an object"}
+	default:
+		return envelope{}, fmt.Errorf("%w: %w", dialect.ErrMalformed, err)
+	}
+
+	var env envelope
+
+	raw, there := top[keyEvent]
+	if !there {
+		return envelope{}, signals.Missing(keyEvent)
+	}
+
+	if err := dialect.Unmarshal(raw, keyEvent, &env.name); err != nil {
+		return envelope{}, err
+	}
+
+	if env.name == "" {
+		return envelope{}, signals.Missing(keyEvent)
+	}
+
+	top.cut()
+
+	env.data = readObject(top[keyData])
+	if env.data.cut() {
+		top[keyData] = env.data.raw()
+	}
+
+	env.raw = top.raw()
+	_, env.hasData = top[keyData]
+
+	delete(top, keyEvent)
+
+	if env.data != nil {
+		delete(top, keyData)
+	}
+
+	env.top = top
+
+	return env, nil
+}
+
+// cut removes what may hold the key with which webhooks are signed; hmacKey is
+// its name where a webhook is registered.
+func (o object) cut() bool {
+	before := len(o)
+
+	for name := range o {
+		if isSecret(name) {
+			delete(o, name)
+		}
+	}
+
+	return len(o) < before
+}
+
+func isSecret(name string) bool {
+	switch strings.ToLower(name) {
+	case "hmackey", "hmac_key", "secret", "secretkey", "secret_key":
+		return true
+	default:
+		return false
+	}
+}
+
+// Formats that a webhook can have beside JSON, as the answer names them.
+const (
+	formatForm = "a form"
+	formatXML  = "XML"
+)
+
+// foreignFormat names the format of a body that is not JSON and does not claim
+// to be; empty for the others. What begins as JSON is JSON, truncated or not.
+func foreignFormat(req dialect.Request) string {
+	body := bytes.TrimLeft(req.Body, " \t\r\n")
+	if len(body) == 0 || body[0] == '{' || body[0] == '[' || json.Valid(body) {
+		return ""
+	}
+
+	media, _, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+
+	switch {
+	case media == "application/x-www-form-urlencoded":
+		return formatForm
+	case media == "application/xml", media == "text/xml":
+		return formatXML
+	default:
+		return ""
+	}
+}
+
+// foreign keeps a body that is not JSON as an unknown event of the account.
+func foreign(req dialect.Request, format string, src dialect.Source) (signals.Event, error) {
+	body := string(req.Body)
+
+	if format == formatForm {
+		body = cutForm(body)
+	}
+
+	raw, err := json.Marshal(struct {
+		Format string `json:"format"`
+		Body   string `json:"body"`
+	}{format, body})
+	if err != nil { // strings always marshal
+		return signals.Event{}, fmt.Errorf("%w: %w", dialect.ErrMalformed, err)
+	}
+
+	event := signals.Event{
+		ID: signals.DerivedID(format, body), Type: signals.Unknown, Source: src.Name,
+		At: req.ReceivedAt, ReceivedAt: req.ReceivedAt, Raw: raw,
+	}
+
+	return event, event.Validate()
+}
+
+// cutForm removes secrets from a form, which otherwise stays as it came.
+func cutForm(body string) string {
+	fields := strings.Split(body, "&")
+	kept := make([]string, 0, len(fields))
+
+	for _, field := range fields {
+		name, _, _ := strings.Cut(field, "=")
+
+		if plain, err := url.QueryUnescape(name); err == nil && isSecret(plain) {
+			continue
+		}
+
+		kept = append(kept, field)
+	}
+
+	return strings.Join(kept, "&")
+}
