@@ -172,7 +172,7 @@ func (s *Server) build() error {
 		IdleTimeout:                  idleTimeout,
 		Immutable:                    true,
 		JSONDecoder:                  json.Unmarshal,
-		JSONEncoder:                  json.Marshal,
+		JSONEncoder:                  encodeLine,
 		ReadBufferSize:               maxHeader,
 		ReadTimeout:                  readTimeout,
 		WriteTimeout:                 writeTimeout,
@@ -216,6 +216,14 @@ func (s *Server) knownMethods(next fasthttp.RequestHandler) fasthttp.RequestHand
 			s.log.Error("request not answered", slog.Any("error", err))
 		}
 	}
+}
+
+// encodeLine ends an answer with a newline, so that a terminal's prompt stands
+// on a line of its own.
+func encodeLine(value any) ([]byte, error) {
+	body, err := json.Marshal(value)
+
+	return append(body, '\n'), err
 }
 
 // fail answers with the problem that err stands for.

@@ -46,8 +46,6 @@ func (m *Machine) enterForm(event *signals.Event) bool {
 		}
 	}
 
-	m.tell(event)
-
 	return true
 }
 

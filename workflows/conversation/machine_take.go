@@ -15,7 +15,8 @@ func (m *Machine) take(event *signals.Event, now time.Time) {
 	m.enterActor(event)
 	m.enterThread(event)
 
-	fresh := true
+	// A second close changes nothing, so that nobody is told.
+	fresh, news := true, event.Ticket == nil && (event.Type != signals.ConversationClosed || m.effectiveClose() == nil)
 
 	switch event.Type { //nolint:exhaustive // the rest is for the timeline only
 	case signals.ConversationOpened:
@@ -46,8 +47,6 @@ func (m *Machine) take(event *signals.Event, now time.Time) {
 		m.enterTyping(event)
 	case signals.FormSubmitted:
 		fresh = m.enterForm(event)
-	case signals.AgentsUnavailable:
-		m.tell(event)
 	case signals.UnrepliedReported:
 		m.enterReport(event, now)
 	case signals.TagAdded, signals.TagRemoved:
@@ -61,6 +60,11 @@ func (m *Machine) take(event *signals.Event, now time.Time) {
 	}
 
 	m.touch(event)
+
+	// What becomes of a ticket, its delivery tells: the run may be over by then.
+	if fresh && news {
+		m.tell(event)
+	}
 
 	if fresh && loud(event.Type) {
 		m.note(event, "")

@@ -192,7 +192,11 @@ func (c *conversation) run(ctx workflow.Context) (signals.Result, error) {
 			return result, err
 		}
 
-		c.arm(ctx)
+		// A session that is closed waits for its last dispatch and nothing else.
+		if !c.machine.Decided || c.underway == nil {
+			c.arm(ctx)
+		}
+
 		c.woken = false
 
 		// A cancellation ends the alarm, so that the condition may hold before the
