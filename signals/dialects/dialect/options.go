@@ -32,6 +32,9 @@ type InbentaOptions struct {
 	// AssignAnswer is the body that assigns an agent, with {{agent}} for the
 	// id; empty means {"agentId":"{{agent}}"}.
 	AssignAnswer string `json:"assign_answer,omitempty" yaml:"assign_answer" desc:"body that answers chats:assign, {{agent}} for the id"`
+	// LeaveActivity is the type of users:activity that says that a user lost
+	// the connection; empty knows the usual words.
+	LeaveActivity string `json:"leave_activity,omitempty" yaml:"leave_activity" desc:"users:activity type of a lost connection"`
 }
 
 // AcquireOptions are there because two event strings are not documented.
