@@ -43,6 +43,9 @@ type Deps struct {
 	Ledger   SourceLedger
 	Inbox    InboxCounts
 	Sessions SessionStore
+	// Secrets keeps what platforms introduce themselves with; may be nil, and
+	// then none can.
+	Secrets  SecretStore
 	Temporal Temporal
 	Database Database
 	// Metrics serves /metrics; may be nil.
@@ -67,6 +70,7 @@ type Server struct {
 	hosts   hostSet
 	keys    *keyRing
 	recent  *recent
+	pins    pins
 	metrics *metrics
 	app     *fiber.App
 	// work is the context of everything accepted; it outlives the requests
@@ -130,6 +134,10 @@ func (s *Server) settle() error {
 
 		s.sources[source.Name] = source
 		s.names = append(s.names, source.Name)
+	}
+
+	if err := s.loadPins(); err != nil {
+		return err
 	}
 
 	s.warnOpen()

@@ -31,6 +31,12 @@ func (s *Server) webhook(c *fiber.Ctx) error {
 		return err
 	}
 
+	source = s.pinned(source)
+
+	if done, err := s.handshake(c, source, req); done {
+		return err
+	}
+
 	events, err := s.read(c, source, req)
 	if err != nil {
 		s.log.Warn("webhook refused", slog.String("source", source.Name), slog.String("path", pathOf(c)),
@@ -50,6 +56,7 @@ func (s *Server) webhook(c *fiber.Ctx) error {
 		return sendRefusal(c, source.Dialect.Refuse(req, out.Err))
 	}
 
+	s.tellSession(source, req, events, &out)
 	s.metrics.acknowledged(source.Name, s.now().Sub(req.ReceivedAt))
 
 	return send(c, source.Dialect.Answer(req, source.Source, out))
@@ -109,7 +116,12 @@ func bodyOf(c *fiber.Ctx) ([]byte, error) {
 		return nil, newProblem(http.StatusUnsupportedMediaType, slugEncoding, "send the body without a content encoding")
 	}
 
-	return bytes.Clone(c.Request().Body()), nil
+	body := bytes.Clone(c.Request().Body())
+	if tooDeep(body) {
+		return nil, badRequest("the body nests too deep")
+	}
+
+	return body, nil
 }
 
 func queryOf(c *fiber.Ctx) (url.Values, error) {

@@ -162,3 +162,7 @@ func answer(status int, body any) dialect.Response {
 
 	return dialect.Response{Status: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: raw}
 }
+
+// TellsSession says that an escalation's answer names its session: the id is the
+// same for every repeat within one, and another in the next.
+func (Dialect) TellsSession(req dialect.Request) bool { return callOf(req).path == pathEscalate }
