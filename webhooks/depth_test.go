@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/parleyhq/parley/signals/dialects/dialect"
 )
 
 // TestDeepJSON is refused at the edge: stored inside an event it could not be
@@ -14,7 +16,7 @@ func TestDeepJSON(t *testing.T) {
 	t.Parallel()
 
 	e := newEdge(t)
-	deep := strings.Repeat(`{"a":`, 300) + "1" + strings.Repeat("}", 300)
+	deep := strings.Repeat(`{"a":`, dialect.MaxDepth) + "1" + strings.Repeat("}", dialect.MaxDepth)
 
 	e.do(http.MethodPost, "/webhooks/shop", `[{"id":"1","raw":`+deep+`}]`).isProblem(t, http.StatusBadRequest, "bad-request")
 

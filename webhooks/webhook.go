@@ -117,7 +117,7 @@ func bodyOf(c *fiber.Ctx) ([]byte, error) {
 	}
 
 	body := bytes.Clone(c.Request().Body())
-	if tooDeep(body) {
+	if err := dialect.CheckDepth(body); err != nil {
 		return nil, badRequest("the body nests too deep")
 	}
 

@@ -7,9 +7,13 @@
 package dialects
 
 import (
+	"github.com/parleyhq/parley/signals/dialects/acquire"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
+	"github.com/parleyhq/parley/signals/dialects/inbenta"
 	"github.com/parleyhq/parley/signals/dialects/livechat"
 	"github.com/parleyhq/parley/signals/dialects/parley"
+	"github.com/parleyhq/parley/signals/dialects/pypestream"
+	"github.com/parleyhq/parley/signals/dialects/twt"
 )
 
 // What a user of the table needs of the package dialect.
@@ -36,7 +40,9 @@ var (
 
 // Table returns every dialect by its name.
 func Table() map[string]Dialect {
-	all := [...]Dialect{livechat.Dialect{}, parley.Dialect{}}
+	all := [...]Dialect{
+		acquire.Dialect{}, inbenta.Dialect{}, livechat.Dialect{}, parley.Dialect{}, pypestream.Dialect{}, twt.Dialect{},
+	}
 	table := make(map[string]Dialect, len(all))
 
 	for _, d := range all {
