@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -20,6 +21,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -145,36 +147,38 @@ type outLine struct {
 // ports are those that one installation keeps over its restarts.
 type ports struct{ http, grpc, ui int }
 
+// nextPort goes through the ports below those that the system itself gives to
+// connections: one of them would be taken while its installation is down.
+var nextPort atomic.Int32 //nolint:gochecknoglobals // one for all tests of the process
+
+const (
+	firstPort = 10_000
+	portCount = 20_000
+)
+
 func freePorts(t *testing.T) ports {
 	t.Helper()
 
-	// All three are held until the last is known, so that none comes twice.
-	first, second, third := listen(t), listen(t), listen(t)
-	free := ports{http: portOf(t, first), grpc: portOf(t, second), ui: portOf(t, third)}
+	nextPort.CompareAndSwap(0, rand.Int32N(portCount)+1)
 
-	for _, listener := range []net.Listener{first, second, third} {
-		require.NoError(t, listener.Close())
+	var free [3]int
+
+	for i := range free {
+		for {
+			free[i] = firstPort + int(nextPort.Add(1))%portCount
+
+			listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", free[i]))
+			if err == nil {
+				require.NoError(t, listener.Close())
+
+				break
+			}
+
+			require.ErrorIs(t, err, syscall.EADDRINUSE)
+		}
 	}
 
-	return free
-}
-
-func listen(t *testing.T) net.Listener {
-	t.Helper()
-
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-
-	return listener
-}
-
-func portOf(t *testing.T, listener net.Listener) int {
-	t.Helper()
-
-	address, ok := listener.Addr().(*net.TCPAddr)
-	require.True(t, ok)
-
-	return address.Port
+	return ports{http: free[0], grpc: free[1], ui: free[2]}
 }
 
 // install is a data directory, a configuration and ports.
@@ -248,11 +252,19 @@ func (i *install) launch(t *testing.T) *process {
 
 	require.NoError(t, p.command.Start())
 
-	go p.read(reader)
+	printed := make(chan struct{})
+
+	go func() {
+		defer close(printed)
+
+		p.read(reader)
+	}()
 
 	go func() {
 		err := p.command.Wait()
 		_ = writer.Close()
+
+		<-printed
 
 		p.mu.Lock()
 		p.err = err
