@@ -9,7 +9,9 @@ import (
 
 // userKeys are where a user, that is an agent, may be named; which of them
 // Acquire writes is not documented.
-func userKeys() []string { return []string{"userId", "agentId", "user_id", "agent_id", "user", "agent"} }
+func userKeys() []string {
+	return []string{"userId", "agentId", "user_id", "agent_id", "user", "agent"}
+}
 
 // person is a user as far as a webhook names one.
 type person struct{ id, name, email string }

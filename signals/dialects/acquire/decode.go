@@ -3,6 +3,7 @@ package acquire
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/parleyhq/parley/signals"
@@ -29,7 +30,7 @@ const (
 	agentPrefix   = "agent-"
 )
 
-// maxNameBytes bounds a name that every message repeats.
+// maxNameBytes bounds a name that every event or message repeats.
 const maxNameBytes = 256
 
 // decoder holds one webhook while its events are made.
@@ -110,7 +111,7 @@ func (d *decoder) complete(event *signals.Event) {
 		event.Platform = &signals.Platform{}
 	}
 
-	event.Platform.Event, event.Platform.Version = d.name, versionCurrent
+	event.Platform.Event, event.Platform.Version = signals.Cut(d.name, maxNameBytes), versionCurrent
 	if isLegacy(d.name) {
 		event.Platform.Version = versionLegacy
 	}
@@ -208,7 +209,7 @@ func (d *decoder) status() ([]signals.Event, error) {
 		return nil, signals.Missing(keyData)
 	}
 
-	conversation, word := d.data.take("caseId"), d.data.peek("status")
+	conversation, word := d.data.take("caseId"), strings.ToLower(d.data.peek("status"))
 
 	switch {
 	case conversation == "":

@@ -3,6 +3,7 @@ package acquire
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/parleyhq/parley/signals"
@@ -73,9 +74,7 @@ func write(event *signals.Event, transcript []object) ([]byte, error) {
 	top := rest(event, levelEnvelope)
 
 	if version(event) == versionLegacy && name != legacyStart {
-		for key, value := range data {
-			top[key] = value
-		}
+		maps.Copy(top, data)
 	} else {
 		top.put(keyData, data)
 	}
@@ -113,7 +112,7 @@ func rest(event *signals.Event, level string) object {
 func writeCurrent(event *signals.Event) (string, object) {
 	data := rest(event, levelData)
 
-	switch event.Type { //nolint:exhaustive // the others have no word
+	switch event.Type {
 	case signals.ConversationOpened:
 		return ownName(event, defaultCaseNew), writeOpened(event, data)
 	case signals.ConversationClosed:
@@ -241,9 +240,7 @@ func writeNew(event *signals.Event, data object) object {
 
 	switch rest(event, levelForm).peek("is") {
 	case formFlat:
-		for key, value := range message {
-			data[key] = value
-		}
+		maps.Copy(data, message)
 	case formList:
 		raw, err := json.Marshal([]object{message})
 		if err != nil { // parts of valid JSON always marshal
@@ -257,6 +254,11 @@ func writeNew(event *signals.Event, data object) object {
 
 	if !namesCase(data, message) {
 		data.set("caseId", event.Conversation)
+	}
+
+	// Who wrote stands beside the transcript, from which a message may come.
+	if who := event.Actor; who != nil && who.Role == signals.RoleVisitor && who.ID != "" && who.Name+who.Email != "" {
+		data.put("contact", writeContact(&signals.Customer{ID: who.ID, Name: who.Name, Email: who.Email}, object{}))
 	}
 
 	return data

@@ -97,8 +97,12 @@ func writeWritten(event *signals.Event, fields object) bool {
 
 	inner.put("user", writeSender(event))
 
-	fields["message"] = inner.raw()
-	if rest(event, levelForm).peek("is") != formObject {
+	switch rest(event, levelForm).peek("is") {
+	case formObject:
+		fields["message"] = inner.raw()
+	case formText:
+		fields["message"] = orEmpty(inner["msg"], `""`)
+	default:
 		fields["message"] = quote(string(inner.raw()))
 	}
 

@@ -60,13 +60,11 @@ func open(req dialect.Request) (envelope, error) {
 		return envelope{}, signals.Missing(keyEvent)
 	}
 
-	top.cut()
-
-	env.data = readObject(top[keyData])
-	if env.data.cut() {
-		top[keyData] = env.data.raw()
+	if mentionsSecret(req.Body) {
+		top.cut(maxCutDepth)
 	}
 
+	env.data = readObject(top[keyData])
 	env.raw = top.raw()
 	_, env.hasData = top[keyData]
 
@@ -81,18 +79,66 @@ func open(req dialect.Request) (envelope, error) {
 	return env, nil
 }
 
+// maxCutDepth bounds how deep secrets are looked for.
+const maxCutDepth = 8
+
+// mentionsSecret spares most bodies the search.
+func mentionsSecret(body []byte) bool {
+	body = bytes.ToLower(body)
+
+	return bytes.Contains(body, []byte("hmac")) || bytes.Contains(body, []byte("secret")) || bytes.Contains(body, []byte(`\u`))
+}
+
 // cut removes what may hold the key with which webhooks are signed; hmacKey is
 // its name where a webhook is registered.
-func (o object) cut() bool {
-	before := len(o)
-
-	for name := range o {
+func (o object) cut(depth int) {
+	for name, value := range o {
 		if isSecret(name) {
 			delete(o, name)
+		} else if inner, is := cutValue(value, depth-1); is {
+			o[name] = inner
+		}
+	}
+}
+
+// cutValue reports whether there was anything to look into.
+func cutValue(raw json.RawMessage, depth int) (json.RawMessage, bool) {
+	if depth == 0 {
+		return nil, false
+	}
+
+	if o := readObject(raw); o != nil {
+		o.cut(depth)
+
+		return orEmpty(o.raw(), "{}"), true
+	}
+
+	var list []json.RawMessage
+
+	if !dialect.IsArray(raw) || json.Unmarshal(raw, &list) != nil {
+		return nil, false
+	}
+
+	for i := range list {
+		if inner, is := cutValue(list[i], depth-1); is {
+			list[i] = inner
 		}
 	}
 
-	return len(o) < before
+	out, err := json.Marshal(list)
+	if err != nil { // parts of valid JSON always marshal
+		return nil, false
+	}
+
+	return out, true
+}
+
+func orEmpty(raw json.RawMessage, empty string) json.RawMessage {
+	if raw == nil {
+		return json.RawMessage(empty)
+	}
+
+	return raw
 }
 
 func isSecret(name string) bool {
@@ -123,10 +169,10 @@ func foreignFormat(req dialect.Request) string {
 		return ""
 	}
 
-	switch {
-	case media == "application/x-www-form-urlencoded":
+	switch media {
+	case "application/x-www-form-urlencoded":
 		return formatForm
-	case media == "application/xml", media == "text/xml":
+	case "application/xml", "text/xml":
 		return formatXML
 	default:
 		return ""

@@ -33,8 +33,6 @@ type fixture struct {
 	body []byte
 }
 
-func (f fixture) request() dialect.Request { return post(string(f.body)) }
-
 func post(body string) dialect.Request {
 	return dialect.Request{
 		Method: http.MethodPost, Body: []byte(body), ReceivedAt: received(),
@@ -209,9 +207,13 @@ func encodesTranscript(t *testing.T, events []signals.Event, transcript []any) {
 
 		body, err := acquire.Dialect{}.Encode(events[i])
 		require.NoError(t, err)
-		require.Equal(t, map[string]any{
-			"event": "case:message:new", "data": map[string]any{"caseId": "72", "message": transcript[0]},
-		}, tree(t, body))
+
+		data := map[string]any{"caseId": "72", "message": transcript[0]}
+		if transcript[0].(map[string]any)["senderType"] == "contact" {
+			data["contact"] = map[string]any{"id": "5", "fields": map[string]any{"name": "Jhon", "email": "jhone@example.com"}}
+		}
+
+		require.Equal(t, map[string]any{"event": "case:message:new", "data": data}, tree(t, body))
 
 		transcript = transcript[1:]
 	}

@@ -46,9 +46,9 @@ func (d *decoder) legacy() ([]signals.Event, error) {
 		return nil, signals.Missing("id")
 	}
 
-	fields.takeSaid("id")
-
 	events := read(d, fields, conversation)
+
+	fields.takeSaid("id")
 
 	for i := range events {
 		if events[i].Type != signals.CustomerUpdated {
@@ -142,13 +142,15 @@ func legacyAgentID(id string) string { return strings.TrimPrefix(id, agentPrefix
 // nothing tells the second from a repetition.
 func (d *decoder) legacyWritten(fields object, conversation string) []signals.Event {
 	raw := fields["message"]
-	inner := readNested(raw)
+	inner, form := readNested(raw), ""
 
-	if inner == nil { // plain text
-		inner = object{"msg": raw}
-		if text, _ := scalar(raw); text == "" {
-			return d.unknown()
-		}
+	switch {
+	case inner == nil && fields.said("message") == "":
+		return d.unknown()
+	case inner == nil:
+		inner, form = object{"msg": raw}, formText
+	case readObject(raw) != nil:
+		form = formObject
 	}
 
 	delete(fields, "message")
@@ -183,8 +185,8 @@ func (d *decoder) legacyWritten(fields object, conversation string) []signals.Ev
 	keep(&event, levelMessage, inner)
 	keep(&event, levelUser, user)
 
-	if readObject(raw) != nil {
-		keepForm(&event, formObject)
+	if form != "" {
+		keepForm(&event, form)
 	}
 
 	return []signals.Event{event}

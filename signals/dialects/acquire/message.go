@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/parleyhq/parley/signals"
 )
@@ -26,6 +27,7 @@ const (
 	formFlat   = "flat"
 	formList   = "list"
 	formObject = "object"
+	formText   = "text"
 )
 
 // NoteTranscriptCut is the kind of the note that tells how many messages of a
@@ -41,6 +43,9 @@ func (d *decoder) transcript(conversation string, from author) []signals.Event {
 		return nil
 	}
 
+	cut := max(0, len(all)-MaxTranscript)
+	all = all[cut:]
+
 	if slices.ContainsFunc(all, func(raw json.RawMessage) bool { return readObject(raw) == nil }) {
 		return nil // nothing that could be told apart; the encoder writes it as it came
 	}
@@ -49,8 +54,7 @@ func (d *decoder) transcript(conversation string, from author) []signals.Event {
 
 	var events []signals.Event
 
-	if cut := len(all) - MaxTranscript; cut > 0 {
-		all = all[cut:]
+	if cut > 0 {
 		events = append(events, signals.Event{
 			ID:   signals.DerivedID(d.name, NoteTranscriptCut, conversation, strconv.Itoa(cut)),
 			Type: signals.SystemNoted, Conversation: conversation, Raw: json.RawMessage(`{}`),
@@ -65,7 +69,29 @@ func (d *decoder) transcript(conversation string, from author) []signals.Event {
 		events = append(events, d.message(conversation, readObject(raw), raw, from))
 	}
 
+	fillDates(events)
+
 	return events
+}
+
+// fillDates gives a message without a date that of the one before it, or of the
+// first that has one: it is no newer than what the transcript says after it.
+func fillDates(events []signals.Event) {
+	var at time.Time
+
+	for i := range events {
+		if at = events[i].At; !at.IsZero() {
+			break
+		}
+	}
+
+	for i := range events {
+		if events[i].At.IsZero() {
+			events[i].At = at
+		}
+
+		at = events[i].At
+	}
 }
 
 // messages reads case:message:new, whose data is not documented: the messages
@@ -105,14 +131,13 @@ func (d *decoder) messages() []signals.Event {
 
 		events = []signals.Event{d.message(conversation, d.data, d.raw, from)}
 	default:
-		events = d.transcript(conversation, from)
+		if events = d.transcript(conversation, from); len(events) == 0 {
+			return d.unknown()
+		}
+
 		form = formList
 
 		d.takeCaseID()
-	}
-
-	if len(events) == 0 {
-		return d.unknown()
 	}
 
 	last := &events[len(events)-1]

@@ -13,8 +13,9 @@ import (
 	"github.com/parleyhq/parley/signals/dialects/dialect"
 )
 
-// signatureHeader carries the lower-case hexadecimal HMAC-SHA256.
-const signatureHeader = "x-acquire-signature"
+// signatureHeader carries the lower-case hexadecimal HMAC-SHA256; its name is
+// printed in lower case on Acquire's pages.
+const signatureHeader = "X-Acquire-Signature"
 
 // errLegacy refuses what can never be verified.
 var errLegacy = fmt.Errorf(
