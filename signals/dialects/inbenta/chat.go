@@ -10,12 +10,14 @@ const statusClosed = "closed"
 // chatOf returns the chat object of data: its own, or data itself where that
 // names the chat flat.
 func chatOf(data object) object {
-	if chat := data.in("chat"); chat != nil {
+	if chat := data.in(keyChat); chat != nil {
 		return chat
 	}
 
-	if text(data["chatId"]) != "" || text(data["id"]) != "" {
-		return data
+	for _, key := range [...]string{"chatId", keyChat, "chat_id", "id"} {
+		if text(data[key]) != "" {
+			return data
+		}
 	}
 
 	return nil
@@ -66,7 +68,7 @@ func (d *decoder) opened(event *signals.Event) {
 		}
 	}
 
-	d.data.prune("chat")
+	d.data.prune(keyChat)
 }
 
 // users reads who else is in a chat; the list itself stays in the rest.
@@ -136,7 +138,7 @@ func (d *decoder) assignment(event *signals.Event) {
 
 // agentPlaces are where an agent of chats:assign may have its id.
 func agentPlaces() []place {
-	return []place{{"id"}, {"agentId"}, {"userId"}, {"user", "id"}, {"user"}, {"agent", "id"}, {"agent"}}
+	return []place{{"id"}, {"agentId"}, {"userId"}, {keyUser, "id"}, {keyUser}, {"agent", "id"}, {"agent"}}
 }
 
 func agentHome() place { return place{"id"} }

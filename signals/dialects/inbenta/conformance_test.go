@@ -68,6 +68,60 @@ func TestFixturesEncodeBack(t *testing.T) {
 	}
 }
 
+// No page shows how most events name their chat and user, so every form that is
+// read is written back as it came, whatever else stands beside it.
+func TestEveryFormEncodesBack(t *testing.T) {
+	t.Parallel()
+
+	chats := []string{
+		`"chatId":"c1"`, `"chatId":7`, `"chat":"c1"`, `"chat":{"id":"c1"}`, `"chat":{"id":7,"room":"r"}`, `"chat_id":"c1"`,
+		`"chatId":"c1","chat":{"id":"c1","creator":"u1"}`, `"chatId":"c1","chat":{"id":"c2"}`, `"chatId":"c1","chat":{"status":"closed"}`,
+		`"chatId":"c1","chat":"c1"`, `"chatId":"c1","chat_id":"c1","new":{"field":[1,null,{}]}`,
+	}
+	users := []string{
+		`"userId":"u1"`, `"userId":42`, `"user":"u1"`, `"user":{"id":"u1"}`, `"user":{"id":"u1","name":"Ann","nickname":"A","contact":"1"}`,
+		`"user":{"id":9,"externalId":5,"providerId":null}`, `"userId":"u1","user":{"id":"u1","contact":"ann@example.com"}`,
+		`"userId":"u1","user":{"id":"u2"}`, `"userId":"u1","user":{"name":"Ann"}`, `"agentId":"u1"`, `"agent":{"id":"u1"},"user_id":"u1"`,
+	}
+	rests := map[string][]string{
+		"chats:create": {``, `,"creator":"u1","room":2`},
+		"chats:join":   {``},
+		"chats:leave":  {``, `,"extraData":{"reason":"gone"}`, `,"reason":"gone"`, `,"extraData":{"reason":1}`},
+		"chats:close":  {``, `,"extraData":{"reason":"solved"},"reason":"solved"`, `,"extraData":{}`},
+		"chats:assign": {
+			`,"agents":[]`, `,"agents":[{"agentId":"a"},{"user":{"id":"b"},"skills":[1]}]`, `,"agents":{"a":1}`, `,"agents":["a",1]`,
+		},
+		"forever:alone":      {``},
+		"invitations:accept": {``},
+		"invitations:new":    {``, `,"agents":[{"id":"a","capacity":"2","load":0}]`},
+		"messages:new": {
+			`,"message":{"id":"m","sender":"u1","type":"text","message":""}`, `,"message":{"id":1,"sender":{"id":"u1"},"type":"html","message":"x"}`,
+			`,"message":{"id":"m","chat":"c1","sender":2,"type":"media","message":{"size":0}}`, `,"message":{"id":"m","type":"x","message":[1]}`,
+			`,"message":{"id":"m","chat":{"id":"c1"},"type":"text","message":"x","messageId":"m"}`,
+		},
+		"messages:read": {`,"message":{"id":"m"}`, `,"messageId":"m"`, `,"message":"m"`, `,"message":{"id":"m","chat":"c1"},"messageId":"m"`},
+		"queues:update": {
+			``, `,"data":{"queuePosition":0}`, `,"data":{"queuePosition":"2"}`, `,"position":3`, `,"data":{"queuePosition":1,"position":1}`},
+		"system:info":    {``, `,"data":{"ticketId":"7"}`, `,"ticketId":7`, `,"data":{"ticketId":"7","chatId":"c1"},"ticketId":"7"`},
+		"users:activity": {`,"type":"writing"`, `,"type":"not-writing"`, `,"type":"leave"`, `,"type":"rejoined"`, `,"type":"hum"`, `,"type":5`},
+	}
+
+	for trigger, more := range rests {
+		t.Run(trigger, func(t *testing.T) {
+			t.Parallel()
+
+			for _, chat := range chats {
+				for _, user := range users {
+					for _, rest := range more {
+						body := `{"trigger":"` + trigger + `","appId":"a","data":{` + chat + `,` + user + rest + `},"created_at":1583331000}`
+						require.Equal(t, object(t, []byte(body)), encode(t, stored(t, decode(t, body))), body)
+					}
+				}
+			}
+		})
+	}
+}
+
 func TestEveryEventOfThePageHasAMapping(t *testing.T) {
 	t.Parallel()
 

@@ -19,6 +19,13 @@ const (
 	keyCreated = "created_at"
 )
 
+// Keys of the objects in data.
+const (
+	keyMessage = "message"
+	keyChat    = "chat"
+	keyUser    = "user"
+)
+
 // Platform.Version says in which unit created_at came; the API has had one
 // version only.
 const (
@@ -116,7 +123,9 @@ func (d *decoder) event() (signals.Event, error) {
 		event.Type = signals.Unknown
 	}
 
-	return event, d.read(&event)
+	err := d.read(&event)
+
+	return event, err
 }
 
 // read fills the block of an event.

@@ -140,8 +140,13 @@ func (e *encoder) agent() string {
 
 func (e *encoder) opened() {
 	chat := chatOf(e.data)
-	if chat == nil {
-		chat = e.data.into("chat")
+
+	switch {
+	case chat != nil:
+	case e.data.says(e.event.Conversation, nil, chatPlaces()):
+		chat = e.data
+	default:
+		chat = e.data.into(keyChat)
 	}
 
 	details := e.event.Details
@@ -252,7 +257,7 @@ func (e *encoder) member() bool {
 		{"contact", p.Email},
 	} {
 		if field.value != "" {
-			e.data.into("user").give(field.key, field.value)
+			e.data.into(keyUser).give(field.key, field.value)
 		}
 	}
 
@@ -269,19 +274,19 @@ func (e *encoder) message() bool {
 		return false
 	}
 
-	message := e.data.into("message")
+	message := e.data.into(keyMessage)
 	_, typed := message["type"]
 
 	switch {
 	case m.Kind == signals.KindFile && m.File != nil:
 		message.give("type", typeMedia)
-		giveFile(message.into("message"), m.File)
+		giveFile(message.into(keyMessage), m.File)
 	case m.Kind == signals.KindCustom && e.ours():
 		if m.Custom != nil {
-			message["message"] = m.Custom
+			message[keyMessage] = m.Custom
 		}
 	case m.Kind == signals.KindText || m.Kind == "", m.Kind == signals.KindSystem && e.ours(), m.Kind == signals.KindRich && m.Text != "":
-		message["message"] = m.Text
+		message[keyMessage] = m.Text
 
 		if !typed {
 			message["type"] = typeText

@@ -23,9 +23,10 @@
 //     source's retry window.
 //
 // Who somebody is follows only from what Inbenta's connectors conclude it from:
-// users with a providerId, those who accept an invitation and those whom
-// chats:assign offers are agents, a chat's creator and who waits in a queue are
-// visitors, and "system" and "assistant" are no users.
+// users with a providerId and those who accept an invitation are agents, a
+// chat's creator and who is told a place in the queue are visitors, and "system"
+// and "assistant" are no users. The bot's history in a chat that opens is kept,
+// but makes no events.
 //
 // There is no delivery id: a message has its own id, everything else one
 // derived from its body. Each chats:assign is a new event, and the second for
@@ -42,6 +43,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
@@ -61,7 +63,10 @@ const (
 // Dialect speaks Inbenta's webhooks.
 type Dialect struct{}
 
-var _ dialect.Dialect = Dialect{}
+var (
+	_ dialect.Dialect    = Dialect{}
+	_ dialect.Handshaker = Dialect{}
+)
 
 // Name returns "inbenta".
 func (Dialect) Name() string { return Name }
@@ -93,6 +98,22 @@ func (Dialect) Verify(req dialect.Request, src dialect.Source) error {
 	if matches != 1 {
 		return dialect.ErrUnauthorized
 	}
+
+	return nil
+}
+
+// Sign puts the hexadecimal signature under the first of the source's secrets
+// into the header. Inbenta signs no time.
+func (Dialect) Sign(req *dialect.Request, src dialect.Source, _ time.Time) error {
+	if len(src.Secrets) == 0 {
+		return nil
+	}
+
+	if req.Header == nil {
+		req.Header = http.Header{}
+	}
+
+	req.Header.Set(SignatureHeader, hex.EncodeToString(signature(src.Secrets[0], req.Body)))
 
 	return nil
 }

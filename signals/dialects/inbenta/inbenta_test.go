@@ -89,6 +89,22 @@ func TestVerify(t *testing.T) {
 	require.ErrorIs(t, inbenta.Dialect{}.Verify(req, dialect.Source{Secrets: []string{""}}), dialect.ErrUnauthorized)
 }
 
+func TestSign(t *testing.T) {
+	t.Parallel()
+
+	req := post(`{"trigger":"forever:alone","data":{"chatId":"c"}}`)
+	require.NoError(t, inbenta.Dialect{}.Sign(&req, source(), received()))
+	require.Empty(t, req.Header)
+
+	require.NoError(t, inbenta.Dialect{}.Sign(&req, dialect.Source{Secrets: []string{secret, "old-secret"}}, received()))
+	require.Equal(t, sign(req.Body), req.Header.Get(inbenta.SignatureHeader))
+	require.NoError(t, inbenta.Dialect{}.Verify(req, signed()))
+
+	req.Header = nil
+	require.NoError(t, inbenta.Dialect{}.Sign(&req, signed(), received()))
+	require.NoError(t, inbenta.Dialect{}.Verify(req, signed()))
+}
+
 func TestHandshake(t *testing.T) {
 	t.Parallel()
 
@@ -161,12 +177,16 @@ func TestAnswers(t *testing.T) {
 func TestAssignAnswer(t *testing.T) {
 	t.Parallel()
 
-	require.Equal(t, `{"agentId":"Ag3ntId01"}`, string(inbenta.AssignAnswer(source(), "Ag3ntId01")))
-	require.Nil(t, inbenta.AssignAnswer(source(), ""))
-
-	src := source()
-	src.Options.Inbenta.AssignAnswer = `{"agent":{"id":"{{agent}}"},"again":"{{agent}}"}`
-	require.Equal(t, `{"agent":{"id":"7"},"again":"7"}`, string(inbenta.AssignAnswer(src, "7")))
+	for _, test := range []struct{ template, agent, want string }{
+		{"", "Ag3ntId01", `{"agentId":"Ag3ntId01"}`},
+		{"", "", ""},
+		{`{"agent":{"id":"{{agent}}"},"again":"{{agent}}"}`, "7", `{"agent":{"id":"7"},"again":"7"}`},
+		{`{{agent}}`, "7", `7`},
+	} {
+		src := source()
+		src.Options.Inbenta.AssignAnswer = test.template
+		require.Equal(t, test.want, string(inbenta.AssignAnswer(src, test.agent)))
+	}
 
 	hostile := `","admin":true,"x":"` + "\n\\{{agent}}"
 
@@ -188,6 +208,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		"cut":               {`{"trigger":"messages:new","da`, http.StatusBadRequest, ""},
 		"empty":             {``, http.StatusBadRequest, ""},
+		"nested too deep":   {`{"trigger":"x","data":` + strings.Repeat("[", 600) + strings.Repeat("]", 600) + `}`, http.StatusBadRequest, ""},
 		"two values":        {`{"trigger":"x"}{}`, http.StatusBadRequest, ""},
 		"an array":          {`[]`, http.StatusUnprocessableEntity, "body"},
 		"null":              {`null`, http.StatusUnprocessableEntity, "body"},

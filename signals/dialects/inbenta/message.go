@@ -17,16 +17,16 @@ const (
 // content stands where the message object would. Such a form is read, and
 // written back as the published one.
 func (d *decoder) flat() bool {
-	inner := d.data.in("message")
+	inner := d.data.in(keyMessage)
 
-	return inner == nil || inner["message"] == nil && (d.data["sender"] != nil || d.data["type"] != nil)
+	return inner == nil || inner[keyMessage] == nil && (d.data["sender"] != nil || d.data["type"] != nil)
 }
 
 func (d *decoder) message(event *signals.Event) {
 	flat := d.flat()
 
 	sender := d.data.claim(senderHome(), senderPlaces())
-	message := d.data.in("message")
+	message := d.data.in(keyMessage)
 	user := message.in("sender")
 
 	if flat {
@@ -34,7 +34,7 @@ func (d *decoder) message(event *signals.Event) {
 	}
 
 	if user == nil {
-		user = d.data.in("user")
+		user = d.data.in(keyUser)
 	}
 
 	event.Actor = d.actor(sender, user)
@@ -69,21 +69,22 @@ func messageID(message object, conversation string) string {
 func readContent(message object, into *signals.Message) {
 	kind := text(message["type"])
 
-	if said, ok := message["message"].(string); ok {
+	if said, ok := message[keyMessage].(string); ok {
 		into.Kind, into.Text = signals.KindText, said
 
-		if kind == typeSystem {
+		switch kind {
+		case typeSystem:
 			into.Kind = signals.KindSystem
-		} else if kind == typeText {
+		case typeText:
 			delete(message, "type")
 		}
 
-		delete(message, "message")
+		delete(message, keyMessage)
 
 		return
 	}
 
-	if media := message.in("message"); media != nil && (kind == typeMedia || text(media["url"]) != "") {
+	if media := message.in(keyMessage); media != nil && (kind == typeMedia || text(media["url"]) != "") {
 		into.Kind = signals.KindFile
 		into.File = readFile(media)
 
@@ -91,18 +92,18 @@ func readContent(message object, into *signals.Message) {
 			delete(message, "type")
 		}
 
-		message.prune("message")
+		message.prune(keyMessage)
 
 		return
 	}
 
 	into.Kind = signals.KindCustom
 
-	if content, ok := message["message"]; ok {
+	if content, ok := message[keyMessage]; ok {
 		if raw, err := json.Marshal(content); err == nil { // it came from JSON
 			into.Custom = raw
 
-			delete(message, "message")
+			delete(message, keyMessage)
 		}
 	}
 }
@@ -125,8 +126,8 @@ func readFile(media object) *signals.File {
 // pruneMessage drops what is left of a message that the encoder makes anew. Where
 // the chat is named elsewhere, the empty object says that there was one.
 func (d *decoder) pruneMessage(conversation string) {
-	if !d.data.says(conversation, place{"message", "chat"}, chatPlaces()) {
-		d.data.prune("message")
+	if !d.data.says(conversation, place{keyMessage, keyChat}, chatPlaces()) {
+		d.data.prune(keyMessage)
 	}
 }
 
@@ -148,7 +149,7 @@ func (d *decoder) note(event *signals.Event) {
 		d.data.prune("data")
 	}
 
-	for _, at := range []place{{"data", "message"}, {"data", "text"}, {"message"}} {
+	for _, at := range []place{{"data", keyMessage}, {"data", "text"}, {keyMessage}} {
 		if said := text(d.data.get(at)); said != "" {
 			event.Note.Text = said
 

@@ -26,6 +26,10 @@ func (p place) String() string { return strings.Join(p, ".") }
 
 // parse reads a body, whatever its content type says.
 func parse(body []byte) (object, error) {
+	if err := dialect.CheckDepth(body); err != nil {
+		return nil, err
+	}
+
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 
@@ -66,8 +70,34 @@ func scrub(value any) {
 	}
 }
 
+// maxSecretKey is longer than every name below.
+const maxSecretKey = 16
+
+// isSecret knows the names of credentials, however they are spelt.
 func isSecret(key string) bool {
-	switch strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(key)) {
+	if len(key) > maxSecretKey {
+		return false
+	}
+
+	var plain [maxSecretKey]byte
+
+	n := 0
+
+	for i := range len(key) {
+		c := key[i]
+
+		switch {
+		case c == '-', c == '_':
+			continue
+		case c >= 'A' && c <= 'Z':
+			c += 'a' - 'A'
+		}
+
+		plain[n] = c
+		n++
+	}
+
+	switch string(plain[:n]) {
 	case "secret", "secretkey", "token", "accesstoken", "refreshtoken", "sessiontoken", "authorization", "password",
 		"xhypersecret", "xhooksecret":
 		return true

@@ -1,6 +1,7 @@
 package inbenta
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/parleyhq/parley/signals"
@@ -14,7 +15,7 @@ const (
 
 // user returns who an event is about, and the object about them, if any.
 func (d *decoder) user() (string, object) {
-	return d.data.claim(userHome(d.data), userPlaces()), d.data.in("user")
+	return d.data.claim(userHome(d.data), userPlaces()), d.data.in(keyUser)
 }
 
 // role follows what Inbenta's connectors conclude from a user: only agents have
@@ -116,22 +117,17 @@ func (d *decoder) accepted(event *signals.Event) error {
 func (d *decoder) queue(event *signals.Event) {
 	event.Queue = &signals.Queue{}
 
-	for i, at := range positionPlaces() {
-		said := d.data.get(at)
-		n, ok := number(said)
+	for _, at := range positionPlaces() {
+		if n, ok := number(d.data.get(at)); ok {
+			event.Queue.Position = &n
 
-		if !ok {
-			continue
+			break
 		}
+	}
 
-		event.Queue.Position = &n
-
-		if i == 0 {
-			d.data.in("data").takeNumber("queuePosition")
-			d.data.prune("data")
-		}
-
-		break
+	if p := event.Queue.Position; p != nil && !d.data.says(strconv.FormatInt(*p, 10), positionHome(), positionPlaces()) {
+		d.data.in("data").takeNumber("queuePosition")
+		d.data.prune("data")
 	}
 
 	id, user := d.user()

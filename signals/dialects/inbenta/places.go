@@ -4,15 +4,15 @@ package inbenta
 func chatPlaces() []place {
 	return []place{
 		{"chatId"},
-		{"chat"},
-		{"chat", "id"},
+		{keyChat},
+		{keyChat, "id"},
 		{"chat_id"},
-		{"message", "chat"},
-		{"message", "chat", "id"},
-		{"message", "chatId"},
+		{keyMessage, keyChat},
+		{keyMessage, keyChat, "id"},
+		{keyMessage, "chatId"},
 		{"data", "chatId"},
-		{"data", "chat"},
-		{"data", "chat", "id"},
+		{"data", keyChat},
+		{"data", keyChat, "id"},
 		{"id"},
 	}
 }
@@ -20,10 +20,10 @@ func chatPlaces() []place {
 // chatHome is where an event of this name is written to name its chat.
 func chatHome(trigger string, data object) place {
 	switch {
-	case data.in("chat") != nil, trigger == chatsCreate, trigger == chatsNew:
-		return place{"chat", "id"}
+	case data.in(keyChat) != nil, trigger == chatsCreate, trigger == chatsNew:
+		return place{keyChat, "id"}
 	case trigger == messagesNew, trigger == messagesRead, trigger == messagesReceived:
-		return place{"message", "chat"}
+		return place{keyMessage, keyChat}
 	default:
 		return place{"chatId"}
 	}
@@ -31,26 +31,26 @@ func chatHome(trigger string, data object) place {
 
 // userPlaces are where data may name who an event is about.
 func userPlaces() []place {
-	return []place{{"userId"}, {"user"}, {"user", "id"}, {"user_id"}, {"agentId"}, {"agent"}, {"agent", "id"}}
+	return []place{{"userId"}, {keyUser}, {keyUser, "id"}, {"user_id"}, {"agentId"}, {"agent"}, {"agent", "id"}}
 }
 
 func userHome(data object) place {
-	if data.in("user") != nil {
-		return place{"user", "id"}
+	if data.in(keyUser) != nil {
+		return place{keyUser, "id"}
 	}
 
 	return place{"userId"}
 }
 
 func senderPlaces() []place {
-	return append([]place{{"message", "sender"}, {"message", "sender", "id"}, {"sender"}, {"sender", "id"}}, userPlaces()...)
+	return append([]place{{keyMessage, "sender"}, {keyMessage, "sender", "id"}, {"sender"}, {"sender", "id"}}, userPlaces()...)
 }
 
-func senderHome() place { return place{"message", "sender"} }
+func senderHome() place { return place{keyMessage, "sender"} }
 
-func readPlaces() []place { return []place{{"message", "id"}, {"messageId"}, {"message"}} }
+func readPlaces() []place { return []place{{keyMessage, "id"}, {"messageId"}, {keyMessage}} }
 
-func readHome() place { return place{"message", "id"} }
+func readHome() place { return place{keyMessage, "id"} }
 
 func reasonPlaces() []place { return []place{{"extraData", "reason"}, {"reason"}} }
 
@@ -60,8 +60,8 @@ func ticketPlaces() []place { return []place{{"data", "ticketId"}, {"ticketId"}}
 
 func ticketHome() place { return place{"data", "ticketId"} }
 
-// positionPlaces are where queues:update may say the position, the first being
-// that of the documented form.
 func positionPlaces() []place {
-	return []place{{"data", "queuePosition"}, {"queuePosition"}, {"data", "position"}, {"position"}}
+	return []place{positionHome(), {"queuePosition"}, {"data", "position"}, {"position"}}
 }
+
+func positionHome() place { return place{"data", "queuePosition"} }
