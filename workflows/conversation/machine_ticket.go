@@ -50,10 +50,9 @@ func (m *Machine) decide(now time.Time) {
 // skipTicket says why the policy wants no ticket; "" where it wants one.
 func (m *Machine) skipTicket() string {
 	rule := m.Under.Policy.Closeout
-	empty := m.Counts == signals.MessageCounts{}
 
 	switch {
-	case rule.SkipEmpty && empty && m.Close.Reason != reasonOffline && m.Episodes == 0:
+	case rule.SkipEmpty && m.empty() && m.Close.Reason != reasonOffline && m.Episodes == 0:
 		return "empty"
 	case rule.Ticket == policy.TicketNever:
 		return "policy: never"
@@ -66,6 +65,12 @@ func (m *Machine) skipTicket() string {
 	default:
 		return ""
 	}
+}
+
+// empty reports whether nobody said anything: a message by somebody whose role
+// never became known is a message all the same.
+func (m *Machine) empty() bool {
+	return m.Counts == signals.MessageCounts{} && !slices.ContainsFunc(m.Kept, func(k kept) bool { return spoken(k.Kind) })
 }
 
 // makeTicket is the record as it goes to the store and to a ticket system.
