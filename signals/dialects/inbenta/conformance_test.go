@@ -101,7 +101,8 @@ func TestEveryFormEncodesBack(t *testing.T) {
 		},
 		"messages:read": {`,"message":{"id":"m"}`, `,"messageId":"m"`, `,"message":"m"`, `,"message":{"id":"m","chat":"c1"},"messageId":"m"`},
 		"queues:update": {
-			``, `,"data":{"queuePosition":0}`, `,"data":{"queuePosition":"2"}`, `,"position":3`, `,"data":{"queuePosition":1,"position":1}`},
+			``, `,"data":{"queuePosition":0}`, `,"data":{"queuePosition":"2"}`, `,"position":3`, `,"data":{"queuePosition":1,"position":1}`,
+		},
 		"system:info":    {``, `,"data":{"ticketId":"7"}`, `,"ticketId":7`, `,"data":{"ticketId":"7","chatId":"c1"},"ticketId":"7"`},
 		"users:activity": {`,"type":"writing"`, `,"type":"not-writing"`, `,"type":"leave"`, `,"type":"rejoined"`, `,"type":"hum"`, `,"type":5`},
 	}
