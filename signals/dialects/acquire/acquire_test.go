@@ -419,6 +419,11 @@ func TestRolesNeedProof(t *testing.T) {
 		require.Equal(t, sent["senderId"], message["senderId"])
 	}
 
+	// Two who are both unnamed are not the same.
+	event := one(t, `{"event":"case:message:new","data":{"caseId":"72","contact":{"email":"ann@example.com"},
+		"message":{"id":"1","message":"x","senderType":"contact"}}}`)
+	require.Equal(t, &signals.Actor{Role: signals.RoleVisitor}, event.Actor)
+
 	for by, want := range map[string]signals.Closing{
 		"agent-15111":   {ByID: "15111", ByRole: signals.RoleAgent},
 		"visitor-61111": {ByID: "visitor-61111", ByRole: signals.RoleVisitor},

@@ -172,14 +172,13 @@ func (d *decoder) legacyWritten(fields object, conversation string) []signals.Ev
 		id = ""
 	}
 
-	what := kind(inner.raw())
 	word := inner.takeWord("type", typeMessage, typeEvent)
 	text := inner.take("msg", "message", "text")
 
 	if word == typeEvent {
 		event.Type, event.Note = signals.SystemNoted, &signals.Note{Kind: typeEvent, Text: text}
 	} else {
-		event.Type, event.Message = signals.MessageReceived, &signals.Message{ID: id, Text: text, Kind: what}
+		event.Type, event.Message = signals.MessageReceived, &signals.Message{ID: id, Text: text, Kind: kind(word)}
 	}
 
 	keep(&event, levelMessage, inner)

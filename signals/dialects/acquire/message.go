@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/signals/dialects/dialect"
 )
 
 // Words of a message.
@@ -46,7 +47,7 @@ func (d *decoder) transcript(conversation string, from author) []signals.Event {
 	cut := max(0, len(all)-MaxTranscript)
 	all = all[cut:]
 
-	if slices.ContainsFunc(all, func(raw json.RawMessage) bool { return readObject(raw) == nil }) {
+	if slices.ContainsFunc(all, func(raw json.RawMessage) bool { return !dialect.IsObject(raw) }) {
 		return nil // nothing that could be told apart; the encoder writes it as it came
 	}
 
@@ -178,13 +179,14 @@ func (d *decoder) message(conversation string, o object, raw json.RawMessage, fr
 
 	event.Actor = d.sender(o, from)
 
-	if o.takeWord("type", typeMessage, typeEvent) == typeEvent {
+	word := o.takeWord("type", typeMessage, typeEvent)
+	if word == typeEvent {
 		event.Type = signals.SystemNoted
 		event.Note = &signals.Note{Kind: typeEvent, Text: o.take("message", "text", "body", "msg")}
 	} else {
 		event.Type = signals.MessageReceived
 		event.Message = &signals.Message{
-			ID: id, Text: o.take("message", "text", "body", "msg"), Kind: kind(raw),
+			ID: id, Text: o.take("message", "text", "body", "msg"), Kind: kind(word),
 			Channel: o.take("channel"), Seen: o.take("seen"),
 		}
 	}
@@ -203,8 +205,8 @@ func natural(id string) bool {
 // kind is what the platform's type of a message says. Only message and event
 // are documented; file, image and attachment are taken by their word, and what
 // else comes is neither a question nor an answer.
-func kind(raw json.RawMessage) signals.MessageKind {
-	switch readObject(raw).peek("type") {
+func kind(word string) signals.MessageKind {
+	switch word {
 	case "", typeMessage, "text":
 		return signals.KindText
 	case "file", "image", "attachment":
@@ -226,7 +228,7 @@ func (d *decoder) sender(o object, from author) *signals.Actor {
 	switch word {
 	case senderContact:
 		actor := &signals.Actor{ID: prefixed(contactPrefix, id), Role: signals.RoleVisitor}
-		if actor.ID == from.id {
+		if from.id != "" && actor.ID == from.id {
 			actor.Name, actor.Email = from.name, from.email
 		}
 
