@@ -33,6 +33,10 @@ type envelope struct {
 // open takes a body apart, whatever the content type says: curl's default is
 // that of a form.
 func open(req dialect.Request) (envelope, error) {
+	if err := dialect.CheckDepth(req.Body); err != nil {
+		return envelope{}, err
+	}
+
 	var top object
 
 	err := json.Unmarshal(req.Body, &top)

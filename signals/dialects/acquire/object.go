@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/parleyhq/parley/signals/dialects/dialect"
 )
 
 // object is a JSON object of which the decoder takes out what has a canonical
@@ -28,6 +30,10 @@ func readObject(raw []byte) object {
 // readNested also reads an object that is held by a string, as version 1 does.
 func readNested(raw []byte) object {
 	if text, plain := scalar(raw); plain {
+		if dialect.CheckDepth([]byte(text)) != nil {
+			return nil
+		}
+
 		return readObject([]byte(text))
 	}
 

@@ -72,6 +72,10 @@ type appWebhook struct {
 // members returns the body's own members, whatever the content type says:
 // curl's default is that of a form.
 func members(body []byte) (map[string]json.RawMessage, error) {
+	if err := dialect.CheckDepth(body); err != nil {
+		return nil, err
+	}
+
 	var top map[string]json.RawMessage
 
 	err := json.Unmarshal(body, &top)

@@ -131,6 +131,10 @@ func Events(body []byte, key signals.Key, received time.Time) ([]signals.Event, 
 
 // split takes a body apart into its events, and reports whether it is one alone.
 func split(body []byte) ([]json.RawMessage, bool, error) {
+	if err := dialect.CheckDepth(body); err != nil {
+		return nil, false, err
+	}
+
 	var elements []json.RawMessage
 
 	switch {

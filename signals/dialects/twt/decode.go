@@ -16,8 +16,6 @@ import (
 const (
 	maxItems     = 1000
 	maxNameBytes = signals.MaxIDBytes
-	// maxStatusBytes cuts a status that is none of the page's.
-	maxStatusBytes = 64
 )
 
 // item is one object of content. Status, PushTimes and TimeSec belong to
@@ -83,8 +81,8 @@ func (Dialect) Decode(req dialect.Request, src dialect.Source) ([]signals.Event,
 }
 
 func (d *decoder) event(raw json.RawMessage, path string) (signals.Event, error) {
-	meaning, known := Events()[d.name]
-	if !known {
+	kind := meaning(d.name)
+	if kind == signals.Unknown {
 		return d.unknown(raw), nil
 	}
 
@@ -103,14 +101,14 @@ func (d *decoder) event(raw json.RawMessage, path string) (signals.Event, error)
 		return signals.Event{}, err
 	}
 
-	event := signals.Event{Type: meaning, Conversation: said.conversation(), Actor: said.actor(), Customer: said.customer()}
+	event := signals.Event{Type: kind, Conversation: said.conversation(), Actor: said.actor(), Customer: said.customer()}
 	if event.Conversation == "" {
 		return signals.Event{}, signals.Missing(dialect.Join(path, "visitor_name"))
 	}
 
 	event.ID = d.id(&said, event.Conversation)
 
-	if meaning != signals.UnrepliedReported {
+	if kind != signals.UnrepliedReported {
 		d.form(&event, &said, since)
 
 		return event, nil
@@ -158,15 +156,10 @@ func (d *decoder) unreplied(event *signals.Event, said *item, since time.Time, p
 		since = event.At.Add(-time.Duration(seconds) * time.Second)
 	}
 
-	status, known := statuses()[strings.TrimSpace(string(said.Status))]
-	if !known {
-		status = signals.Cut(string(said.Status), maxStatusBytes)
-	}
-
 	event.Unreplied = &signals.Unreplied{
 		PushTimes: int(pushes), Max: maxPushes, Seconds: seconds, Since: since, Text: string(said.MessageContent),
 		Subject: string(said.Subject), Property: string(said.PropertyName), AgentNickname: string(said.AssignedAgentNickname),
-		Status: status, ReportedBy: "platform",
+		Status: statusOf(string(said.Status)), ReportedBy: "platform",
 	}
 
 	return nil

@@ -67,7 +67,7 @@ func (Dialect) Encode(event signals.Event) ([]byte, error) {
 
 // ours reports whether TWT Chat itself sent the event.
 func ours(event *signals.Event) bool {
-	return event.Platform != nil && Events()[event.Platform.Event] != ""
+	return event.Platform != nil && meaning(event.Platform.Event) != signals.Unknown
 }
 
 func wrap(event *signals.Event, name string, sent time.Time) body {
@@ -103,7 +103,7 @@ func unrepliedContent(event *signals.Event, sent int64) content {
 	out.MessageContent = u.Text
 	out.CreatedAt = unix(u.Since)
 
-	status, pushes, waited := statusDigit(u.Status), u.PushTimes, u.Seconds
+	status, pushes, waited := statusWord(u.Status), u.PushTimes, u.Seconds
 
 	switch {
 	case u.Since.IsZero():
@@ -115,18 +115,6 @@ func unrepliedContent(event *signals.Event, sent int64) content {
 	out.Status, out.PushTimes, out.TimeSec = &status, &pushes, &waited
 
 	return out
-}
-
-// statusDigit is the platform's word for a status; one that is not known is
-// left as it is, and none is the first.
-func statusDigit(status string) string {
-	for digit, meaning := range statuses() {
-		if meaning == status {
-			return digit
-		}
-	}
-
-	return cmp.Or(status, "1")
 }
 
 func formContent(event *signals.Event) content {

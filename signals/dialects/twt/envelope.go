@@ -67,6 +67,10 @@ func open(req dialect.Request) (envelope, error) {
 }
 
 func members(body []byte) (map[string]json.RawMessage, error) {
+	if err := dialect.CheckDepth(body); err != nil {
+		return nil, err
+	}
+
 	var top map[string]json.RawMessage
 
 	err := json.Unmarshal(body, &top)
@@ -132,7 +136,7 @@ func (e *envelope) open(content json.RawMessage) error {
 		if err := dialect.Unmarshal(content, keyContent, &e.items); err != nil {
 			return err
 		}
-	case dialect.IsObject(content), Events()[e.name] == "":
+	case dialect.IsObject(content), meaning(e.name) == signals.Unknown:
 		e.items = []json.RawMessage{content}
 	default:
 		return &signals.FieldError{Field: keyContent, Reason: "must be an array of objects"}

@@ -31,6 +31,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
@@ -63,10 +64,24 @@ func (Dialect) Name() string { return Name }
 
 // Events returns what each event of the platform's page means here.
 func Events() map[string]signals.Type {
-	return map[string]signals.Type{
-		eventUnreplied:   signals.UnrepliedReported,
-		eventPrechatForm: signals.FormSubmitted,
-		eventOfflineForm: signals.FormSubmitted,
+	events := make(map[string]signals.Type)
+
+	for _, name := range [...]string{eventUnreplied, eventPrechatForm, eventOfflineForm} {
+		events[name] = meaning(name)
+	}
+
+	return events
+}
+
+// meaning is the canonical type of a platform's event.
+func meaning(name string) signals.Type {
+	switch name {
+	case eventUnreplied:
+		return signals.UnrepliedReported
+	case eventPrechatForm, eventOfflineForm:
+		return signals.FormSubmitted
+	default:
+		return signals.Unknown
 	}
 }
 
@@ -105,6 +120,21 @@ func signature(body []byte, secret string) []byte {
 	mac.Write(body)
 
 	return hex.AppendEncode(nil, mac.Sum(nil))
+}
+
+// Sign signs a webhook as TWT Chat does, with the source's first secret.
+func (Dialect) Sign(req *dialect.Request, src dialect.Source, _ time.Time) error {
+	if len(src.Secrets) == 0 {
+		return nil
+	}
+
+	if req.Header == nil {
+		req.Header = make(http.Header)
+	}
+
+	req.Header.Set(SignatureHeader, Sign(req.Body, src.Secrets[0]))
+
+	return nil
 }
 
 // Answer is 200, the only status after which TWT Chat does not repeat.

@@ -105,6 +105,12 @@ func TestVerify(t *testing.T) {
 	require.NoError(t, verify(signed(body), secret))
 	require.NoError(t, verify(signed(body), "older", secret, secret))
 	require.NoError(t, verify(post(body)))
+
+	sent := dialect.Request{Body: []byte(body)}
+	require.NoError(t, twt.Dialect{}.Sign(&sent, dialect.Source{}, received()))
+	require.Nil(t, sent.Header)
+	require.NoError(t, twt.Dialect{}.Sign(&sent, dialect.Source{Secrets: []string{secret, "older"}}, received()))
+	require.NoError(t, verify(sent, "newer", secret))
 	require.NoError(t, verify(signed("{"), secret), "what is signed need not be JSON")
 
 	refused := map[string]struct {
@@ -159,6 +165,7 @@ func TestBadBodies(t *testing.T) {
 		"truncated":           {body: fixtures(t)["UNREPLIED"][:100]},
 		"two bodies":          {body: `{"event":"UNREPLIED"}{}`},
 		"form":                {body: `event=UNREPLIED`},
+		"too deep":            {body: `{"event":"PING","content":` + strings.Repeat(`[`, 9998) + strings.Repeat(`]`, 9998) + `}`},
 		"null":                {body: `null`, field: "body"},
 		"array":               {body: `[]`, field: "body"},
 		"no event":            {body: without(t, "^event"), field: "event"},

@@ -133,9 +133,46 @@ const (
 	lastYear  = 9999
 )
 
-// statuses are the platform's words for the states of a notice.
-func statuses() map[string]string {
-	return map[string]string{
-		"1": signals.UnrepliedOpen, "2": signals.UnrepliedQueued, "3": signals.UnrepliedPending, "4": signals.UnrepliedReplied,
+// maxStatusBytes cuts a status that is none of the page's.
+const maxStatusBytes = 64
+
+// The platform's words for the states of a notice.
+const (
+	statusOpen    = "1"
+	statusQueued  = "2"
+	statusPending = "3"
+	statusReplied = "4"
+)
+
+// statusOf reads a status; one that is not of the page's stays as it is.
+func statusOf(said string) string {
+	switch strings.TrimSpace(said) {
+	case statusOpen:
+		return signals.UnrepliedOpen
+	case statusQueued:
+		return signals.UnrepliedQueued
+	case statusPending:
+		return signals.UnrepliedPending
+	case statusReplied:
+		return signals.UnrepliedReplied
+	default:
+		return signals.Cut(said, maxStatusBytes)
+	}
+}
+
+// statusWord is the platform's word for a status; one that is not known is left
+// as it is, and none is the first.
+func statusWord(status string) string {
+	switch status {
+	case signals.UnrepliedOpen, "":
+		return statusOpen
+	case signals.UnrepliedQueued:
+		return statusQueued
+	case signals.UnrepliedPending:
+		return statusPending
+	case signals.UnrepliedReplied:
+		return statusReplied
+	default:
+		return status
 	}
 }
