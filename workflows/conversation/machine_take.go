@@ -14,6 +14,7 @@ import (
 func (m *Machine) take(event *signals.Event, now time.Time) {
 	m.enterActor(event)
 	m.enterThread(event)
+	m.enterCustomer(event.Customer, event.At)
 
 	// A second close changes nothing, so that nobody is told.
 	fresh, news := true, event.Ticket == nil && (event.Type != signals.ConversationClosed || m.effectiveClose() == nil)
@@ -51,8 +52,6 @@ func (m *Machine) take(event *signals.Event, now time.Time) {
 		m.enterReport(event, now)
 	case signals.TagAdded, signals.TagRemoved:
 		m.enterTag(event)
-	case signals.CustomerCreated, signals.CustomerUpdated:
-		m.enterCustomer(event.Customer, event.At)
 	case signals.SystemNoted:
 		m.enterNote(event)
 	case signals.TicketCreated, signals.TicketUpdated, signals.TicketFailed:
