@@ -95,7 +95,7 @@ func does(kind signals.Type) string {
 		signals.ConversationSummarized:    timeline,
 		signals.EscalationRequested: "Starts or reopens the conversation and queues it; from then on a bot's message is no reply " +
 			"(by default).",
-		signals.AssignmentRequested:   "Queues the conversation, a new one if need be; answered with an empty 200, so that the platform chooses the agent.",
+		signals.AssignmentRequested:   "Queues the conversation, a new one if need be; an empty 200 leaves the choice to the platform.",
 		signals.AvailabilityRequested: "Answered from the source's configuration, and kept in its account log.",
 		signals.AgentAccepted:         "Assigns the agent; counts as an escalation.",
 		signals.AgentInvited:          timeline,
