@@ -57,7 +57,7 @@ func newRootCommand() *cobra.Command {
 	}
 
 	root.AddCommand(
-		newStartCommand(), newDoctorCommand(), newKeyCommand(),
+		newStartCommand(), newDoctorCommand(), newKeyCommand(), newSendCommand(environment()), newVerifyCommand(environment()),
 		newConfigCommand([]envConfig{{config: &settings{}}}, environment()),
 	)
 
