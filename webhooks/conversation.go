@@ -132,16 +132,37 @@ func (s *Server) stored(ctx context.Context, key signals.Key, session int) (sign
 	return view, err
 }
 
+// query repeats within its patience while no worker has asked for work yet, as
+// right after a start.
+func (s *Server) query(ctx context.Context, key signals.Key) (*client.QueryWorkflowWithOptionsResponse, error) {
+	const pause = 100 * time.Millisecond
+
+	for {
+		answer, err := s.deps.Temporal.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
+			WorkflowID:           key.WorkflowID(),
+			QueryType:            signals.StateQuery,
+			QueryRejectCondition: enums.QUERY_REJECT_CONDITION_NOT_OPEN,
+		})
+
+		var idle *serviceerror.FailedPrecondition
+		if !errors.As(err, &idle) {
+			return answer, err //nolint:wrapcheck // the caller tells the errors apart
+		}
+
+		select {
+		case <-ctx.Done():
+			return nil, err //nolint:wrapcheck // as above
+		case <-time.After(pause):
+		}
+	}
+}
+
 // running asks the open run for its state; [errNotRunning] if there is none.
 func (s *Server) running(ctx context.Context, key signals.Key) (signals.View, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryPatience)
 	defer cancel()
 
-	answer, err := s.deps.Temporal.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
-		WorkflowID:           key.WorkflowID(),
-		QueryType:            signals.StateQuery,
-		QueryRejectCondition: enums.QUERY_REJECT_CONDITION_NOT_OPEN,
-	})
+	answer, err := s.query(ctx, key)
 
 	var missing *serviceerror.NotFound
 

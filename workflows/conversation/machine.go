@@ -118,15 +118,14 @@ func (m *Machine) Stray(event *signals.Event) bool {
 		return false
 	}
 
-	m.Accepted++
-
 	switch event.Type {
 	case signals.TicketCreated, signals.TicketUpdated, signals.TicketFailed:
-		m.Applied++
+		// Parley's own report: the counts are of what came from outside.
 		m.enterTicket(event)
 
 		return false
 	default:
+		m.Accepted++
 		m.Ignored++
 
 		return true
