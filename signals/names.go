@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Names that Temporal carries (contract, section 6).
@@ -146,11 +144,11 @@ func parseKey(rest, id string) (Key, error) {
 	return Key{Source: source, Conversation: conversation}, nil
 }
 
-// idForm keeps short printable ids readable and hashes the others, and those
-// that look hashed already, so that no chat id can take another's place.
+// idForm keeps short ids of printable ASCII readable and hashes the others:
+// Temporal's SDK sends the workflow id in a gRPC header, which takes no other
+// characters.
 func idForm(chatID string) string {
-	if len(chatID) <= maxChatID && utf8.ValidString(chatID) &&
-		!strings.HasPrefix(chatID, hashedPrefix) && !strings.ContainsFunc(chatID, unicode.IsControl) {
+	if len(chatID) <= maxChatID && !strings.HasPrefix(chatID, hashedPrefix) && !strings.ContainsFunc(chatID, unprintable) {
 		return chatID
 	}
 
@@ -162,6 +160,9 @@ func idForm(chatID string) string {
 
 	return hashedPrefix + hex.EncodeToString(sum[:])
 }
+
+// unprintable is what a gRPC header cannot carry.
+func unprintable(r rune) bool { return r < ' ' || r > '~' }
 
 // isHashed reports whether s is already the hashed form: a key parsed from a
 // workflow id must build the same workflow id again. Taking another chat's

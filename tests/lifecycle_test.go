@@ -136,14 +136,14 @@ func TestRestartGoesOn(t *testing.T) {
 
 	one := newInstall(t, quick)
 	parley := one.start(t)
-	c := &chat{t: t, id: "GOES/ON:%?", thread: "T1"}
+	c := &chat{t: t, id: "GOES/ON:%? Ж日", thread: "T1"}
 
 	parley.post("/webhooks/livechat", c.says(ann, "Hello"))
 	require.Less(t, parley.stop(syscall.SIGINT), 10*time.Second)
 
 	parley = one.start(t)
 	view, ok := parley.view(c.key())
-	require.True(t, ok, "an id with / : %% ? round-trips")
+	require.True(t, ok, "an id with / : %% ? and letters of any script round-trips")
 	require.Equal(t, c.id, view.ID)
 
 	parley.post("/webhooks/livechat", c.says(smith, "Hi"))

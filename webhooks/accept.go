@@ -153,7 +153,7 @@ func (s *Server) sort(source *Source, events []signals.Event, now time.Time) (so
 
 	out.dropEmpty()
 
-	return out, nil
+	return out, out.check()
 }
 
 func (o *sorted) into(index map[string]*group, key signals.Key) *group {
@@ -166,6 +166,24 @@ func (o *sorted) into(index map[string]*group, key signals.Key) *group {
 	}
 
 	return part
+}
+
+// maxPerConversation bounds the events of one conversation in one webhook: the
+// run remembers 512 ids, and a repeat of the whole must be told from news.
+const maxPerConversation = 500
+
+// check refuses a webhook that could not be repeated safely.
+func (o *sorted) check() error {
+	for _, part := range o.groups {
+		if len(part.events) > maxPerConversation {
+			return &signals.FieldError{
+				Field:  "events",
+				Reason: fmt.Sprintf("are more than %d for one conversation: send them in several webhooks", maxPerConversation),
+			}
+		}
+	}
+
+	return nil
 }
 
 func (o *sorted) dropEmpty() {

@@ -144,14 +144,13 @@ func (s *Server) query(ctx context.Context, key signals.Key) (*client.QueryWorkf
 			QueryRejectCondition: enums.QUERY_REJECT_CONDITION_NOT_OPEN,
 		})
 
-		var idle *serviceerror.FailedPrecondition
-		if !errors.As(err, &idle) {
-			return answer, err //nolint:wrapcheck // the caller tells the errors apart
+		if _, idle := errors.AsType[*serviceerror.FailedPrecondition](err); !idle {
+			return answer, err
 		}
 
 		select {
 		case <-ctx.Done():
-			return nil, err //nolint:wrapcheck // as above
+			return nil, err
 		case <-time.After(pause):
 		}
 	}

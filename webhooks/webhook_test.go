@@ -3,6 +3,7 @@ package webhooks_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -365,4 +366,25 @@ func TestRawBodySurvivesTheNextRequest(t *testing.T) {
 	first := e.calls[0].events[0]
 	require.Equal(t, signals.MessageReceived, first.Type)
 	require.True(t, bytes.Contains(first.Message.Rich, []byte("first")))
+}
+
+// TestTooManyEventsForOneConversation: a repeat of the whole could not be told
+// from news, so that it is refused whole, and says what to do.
+func TestTooManyEventsForOneConversation(t *testing.T) {
+	t.Parallel()
+
+	e := newEdge(t)
+	events := make([]string, 0, 501)
+
+	for i := range 501 {
+		events = append(events, fmt.Sprintf(`{"id":"%d","type":"message.received","conversation":"c","message":{"text":"x"}}`, i))
+	}
+
+	refused := e.do(http.MethodPost, "/webhooks/shop", "["+strings.Join(events, ",")+"]")
+	require.Contains(t, refused.body, "several webhooks")
+	require.GreaterOrEqual(t, refused.status, http.StatusBadRequest)
+	require.Less(t, refused.status, http.StatusInternalServerError)
+
+	taken := e.do(http.MethodPost, "/webhooks/shop", "["+strings.Join(events[:500], ",")+"]")
+	require.Equal(t, http.StatusOK, taken.status, taken.body)
 }

@@ -28,6 +28,9 @@ type Activities interface {
 const (
 	// stopPatience is how long a stopping worker lets what runs finish.
 	stopPatience = 4 * time.Second
+	// deadlockAfter is how long one task may compute: a worker that was away
+	// finds thousands of signals in it.
+	deadlockAfter = 5 * time.Second
 	// Two cores are kept busy by a few pollers; more only wait.
 	workflowPollers = 4
 	activityPollers = 2
@@ -49,6 +52,7 @@ func New(temporal client.Client, config Config, under func(source string) policy
 		MaxConcurrentLocalActivityExecutionSize: localActivities,
 		MaxConcurrentActivityExecutionSize:      activities,
 		WorkerStopTimeout:                       stopPatience,
+		DeadlockDetectionTimeout:                deadlockAfter,
 	})
 
 	(&conversation.Workflows{Under: under}).Register(worker)

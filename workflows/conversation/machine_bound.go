@@ -70,13 +70,19 @@ func clip(text string, limit int) string {
 // fit cuts a text to at most limit bytes as JSON.
 func fit(text string, limit int) string {
 	text = signals.Cut(strings.ToValidUTF8(signals.Cut(text, limit), "�"), limit)
+	size := 0
 
-	for jsonSize(text) > limit+2 {
-		text = signals.Cut(text, len(text)-1)
+	for at, r := range text {
+		if size += jsonSize(string(r)) - quotes; size > limit {
+			return text[:at]
+		}
 	}
 
 	return text
 }
+
+// quotes is what a JSON string takes beside its characters.
+const quotes = 2
 
 // bound keeps the state within its size: the oldest entries of the timeline go
 // first, and of the kept messages those that no longer decide anything.

@@ -106,13 +106,16 @@ func boundTags(tags []string) []string {
 
 	for _, tag := range tags {
 		tag = signals.Cut(strings.ToValidUTF8(tag, "�"), maxKeyword)
-		if size += len(tag); size > maxTagsSize {
+		if slices.Contains(bounded, tag) {
+			continue
+		}
+
+		// The server measures the list as JSON, where one byte can take six.
+		if size += jsonSize(tag) + 1; size > maxTagsSize {
 			break
 		}
 
-		if !slices.Contains(bounded, tag) {
-			bounded = append(bounded, tag)
-		}
+		bounded = append(bounded, tag)
 	}
 
 	return bounded
