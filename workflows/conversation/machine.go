@@ -64,7 +64,7 @@ func (m *Machine) Apply(event signals.Event, now time.Time) {
 		event.ReceivedAt = now
 	}
 
-	if event.At.IsZero() || event.At.After(event.ReceivedAt.Add(clockReach)) {
+	if event.At.IsZero() || event.At.After(event.ReceivedAt.Add(skew)) {
 		event.At = event.ReceivedAt
 	}
 
@@ -203,9 +203,13 @@ func (m *Machine) Dispatched(n int) {
 }
 
 // clockReach is how far a platform's time may lie before the time of receipt
-// and still start a clock (contract, section 3); beyond as much in the future
-// it is not believed at all.
+// and still start a clock (contract, section 3).
 const clockReach = 10 * time.Minute
+
+// skew is how far a platform's clock may go ahead of ours and still be believed
+// for the order of events. One further ahead would make what comes next look
+// old: the time of receipt stands in for it.
+const skew = 5 * time.Second
 
 // clockTime is when clocks that an event starts count from.
 func clockTime(event *signals.Event) time.Time {
