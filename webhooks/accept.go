@@ -153,7 +153,11 @@ func (s *Server) sort(source *Source, events []signals.Event, now time.Time) (so
 
 	out.dropEmpty()
 
-	return out, out.check()
+	if err := out.check(); err != nil {
+		return sorted{}, err
+	}
+
+	return out, nil
 }
 
 func (o *sorted) into(index map[string]*group, key signals.Key) *group {
