@@ -61,7 +61,7 @@ func Line(order *signals.Order) string {
 		return fmt.Sprintf("unreplied push %d/%d  %s  %s waits %s: %s", event.Unreplied.PushTimes, event.Unreplied.Max, where,
 			visitor(order), time.Duration(event.Unreplied.Seconds)*time.Second, quote(event.Unreplied.Text))
 	case event.Form != nil:
-		return fmt.Sprintf("form %s  %s  %s: %s", Clean(event.Form.Kind, maxWord), where, visitor(order), quote(formText(event.Form)))
+		return fmt.Sprintf("form %s  %s  %s: %s", Clean(event.Form.Kind, maxWord), where, visitor(order), quote(event.Form.Rendered()))
 	case event.Ticket != nil:
 		return fmt.Sprintf("%s  %s  %s%s", event.Type, where, Clean(event.Ticket.ID, maxWord), reason(event.Ticket.Reason))
 	case event.Message != nil:

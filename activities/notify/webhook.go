@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/parleyhq/parley/activities/outbound"
@@ -136,7 +135,7 @@ func formContent(order *signals.Order) content {
 	form := order.Event.Form
 	one := about(order, form.Subject, form.Property, form.AgentNickname)
 	one.CreatedAt = unix(form.SubmittedAt)
-	one.MessageContent = formText(form)
+	one.MessageContent = form.Rendered()
 
 	if form.SubmittedAt.IsZero() {
 		one.CreatedAt = unix(order.Event.At)
@@ -152,35 +151,6 @@ func formSent(event *signals.Event) time.Time {
 	}
 
 	return event.ReceivedAt
-}
-
-// formText is a form in lines, unless the platform gave it as a text.
-func formText(form *signals.Form) string {
-	if form.Text != "" {
-		return form.Text
-	}
-
-	lines := make([]string, 0, len(form.Fields))
-
-	for i := range form.Fields {
-		field := &form.Fields[i]
-		value := field.Value
-
-		if value == "" {
-			labels := make([]string, 0, len(field.Answers))
-			for _, answer := range field.Answers {
-				labels = append(labels, answer.Label)
-			}
-
-			value = strings.Join(labels, ", ")
-		}
-
-		if value != "" {
-			lines = append(lines, cmp.Or(field.Label, field.ID, field.Type)+": "+value)
-		}
-	}
-
-	return strings.Join(lines, "\n")
 }
 
 // about fills in what every notice says of its conversation; what the event

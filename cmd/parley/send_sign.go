@@ -51,9 +51,7 @@ func signerOf(spoken dialects.Dialect, src dialects.Source) (func(req *dialects.
 	sign, ok := map[string]signerFunc{
 		livechat.Name:            signLiveChat,
 		parley.Name:              signParley,
-		policy.DialectInbenta:    signBody(inbentaSignature),
 		policy.DialectAcquire:    signBody(acquireSignature),
-		policy.DialectTWT:        signBody(twtSignature),
 		policy.DialectPypestream: signToken(src.Options.Pypestream.TokenHeader),
 	}[spoken.Name()]
 	if !ok {

@@ -1,10 +1,8 @@
 package twt
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/parleyhq/parley/signals"
@@ -120,7 +118,7 @@ func unrepliedContent(event *signals.Event, sent int64) content {
 func formContent(event *signals.Event) content {
 	form := event.Form
 	out := about(event, form.Subject, form.Property, form.AgentNickname)
-	out.MessageContent = formText(form)
+	out.MessageContent = form.Rendered()
 	out.CreatedAt = unix(form.SubmittedAt)
 
 	if form.SubmittedAt.IsZero() {
@@ -128,35 +126,6 @@ func formContent(event *signals.Event) content {
 	}
 
 	return out
-}
-
-// formText is a form in lines, unless the platform gave it as a text.
-func formText(form *signals.Form) string {
-	if form.Text != "" {
-		return form.Text
-	}
-
-	lines := make([]string, 0, len(form.Fields))
-
-	for i := range form.Fields {
-		field := &form.Fields[i]
-		value := field.Value
-
-		if value == "" {
-			labels := make([]string, 0, len(field.Answers))
-			for _, answer := range field.Answers {
-				labels = append(labels, answer.Label)
-			}
-
-			value = strings.Join(labels, ", ")
-		}
-
-		if value != "" {
-			lines = append(lines, cmp.Or(field.Label, field.ID, field.Type)+": "+value)
-		}
-	}
-
-	return strings.Join(lines, "\n")
 }
 
 // about fills in what every notice says of its conversation.
