@@ -19,6 +19,11 @@ func (p *player) check(want *expected, where string) {
 	equal(p, want.Agent, view.Agent, where, "agent")
 	equal(p, want.Desk, view.Desk, where, "desk")
 	equal(p, want.Tags, view.Tags, where, "tags")
+	equal(p, want.Session, view.Session, where, "session")
+
+	if want.Before != nil {
+		p.checkBefore(want.Before, where)
+	}
 
 	if want.Since != nil {
 		require.NotNil(p, view.UnrepliedSince, "%s: since", where)
@@ -55,6 +60,24 @@ func (p *player) check(want *expected, where string) {
 	p.checkOrders(want, where)
 	p.checkTimeline(want, &view, where)
 	p.checkTicket(want, &view, where)
+}
+
+// checkBefore wants the session before closed for a reason, with its ticket.
+func (p *player) checkBefore(want *before, where string) {
+	require.NotNil(p, p.before, "%s: no session before", where)
+	require.Equal(p, signals.StatusClosed, p.before.View.Status, where)
+	require.NotNil(p, p.before.Ticket, "%s: no ticket of the session before", where)
+	require.Equal(p, want.Unreplied, p.before.Ticket.Unreplied, "%s: the ticket of the session before", where)
+
+	last := ""
+
+	for _, entry := range p.before.View.Timeline {
+		if entry.Type == signals.ConversationClosed {
+			last = entry.Text
+		}
+	}
+
+	require.Contains(p, last, "reason "+want.Reason, where)
 }
 
 func equal[V any](p *player, want *V, got V, where, what string) {

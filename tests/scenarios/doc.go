@@ -14,6 +14,8 @@
 //   - batch: several events that arrive together;
 //   - tick: let so much time pass, with every clock on time;
 //   - outage: let so much time pass in which nothing happens at all;
+//   - sleep: the same before the events of the step, so that they arrive before
+//     any clock that fell due meanwhile;
 //   - command: accept, assign, decline, close, reopen, snooze or note; refused
 //     tells what the refusal must say;
 //   - expect: what must be so now; orders are those made since the last expect.

@@ -46,6 +46,8 @@ type player struct {
 	now     time.Time
 	orders  []signals.Order
 	events  int
+	// before is the session before, once there is one.
+	before *conversation.Record
 }
 
 func newPlayer(t *testing.T, s *scenario) *player {
@@ -78,6 +80,10 @@ func (p *player) play(steps []step) {
 func (p *player) step(step *step, where string) {
 	if step.At != nil {
 		p.runTo(start().Add(time.Duration(*step.At)))
+	}
+
+	if step.Sleep != nil {
+		p.now = p.now.Add(time.Duration(*step.Sleep))
 	}
 
 	switch {
@@ -121,11 +127,24 @@ func (p *player) runTo(to time.Time) {
 
 func (p *player) apply(events []event) {
 	for i := range events {
-		p.machine.Apply(p.event(&events[i]), p.now)
+		p.take(p.event(&events[i]))
 	}
 
 	p.machine.Settle(p.now)
 	p.machine.Tick(p.now)
+}
+
+// take hands an event to the session that it belongs to, as the workflow does.
+func (p *player) take(event signals.Event) {
+	p.machine.Lapse(&event, p.now)
+
+	if p.machine.Decided && p.machine.Following(&event) {
+		p.before = p.machine.Record("run")
+		p.orders = append(p.orders, p.machine.TakeOrders()...)
+		p.machine = conversation.NewMachine(key(), key().WorkflowID(), p.machine.Result().Next(), p.under)
+	}
+
+	p.machine.Apply(event, p.now)
 }
 
 func (p *player) event(from *event) signals.Event {

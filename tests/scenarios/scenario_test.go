@@ -50,6 +50,7 @@ type step struct {
 	Batch   []event     `yaml:"batch"`
 	Tick    *policyTime `yaml:"tick"`
 	Outage  *policyTime `yaml:"outage"`
+	Sleep   *policyTime `yaml:"sleep"`
 	Command string      `yaml:"command"`
 	Agent   string      `yaml:"agent"`
 	By      string      `yaml:"by"`
@@ -87,6 +88,15 @@ type expected struct {
 	Timeline  []string              `yaml:"timeline"`
 	Untold    []string              `yaml:"untold"`
 	Ticket    *ticket               `yaml:"ticket"`
+	Session   *int                  `yaml:"session"`
+	// Before is the session before.
+	Before *before `yaml:"before"`
+}
+
+// before is what a scenario expects of the session before the present one.
+type before struct {
+	Reason    string `yaml:"reason"`
+	Unreplied bool   `yaml:"unreplied"`
 }
 
 type ticket struct {

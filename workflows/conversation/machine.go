@@ -84,6 +84,8 @@ func (m *Machine) Apply(event signals.Event, now time.Time) {
 		return
 	}
 
+	m.heard(&event)
+
 	if at := clockTime(&event); m.OpenedAt.IsZero() || at.Before(m.OpenedAt) {
 		m.OpenedAt = at
 	}

@@ -20,6 +20,7 @@ const (
 	clockSnooze    clockName = "snooze"
 	clockCloseout  clockName = "close-out"
 	clockAge       clockName = "age"
+	clockGap       clockName = "session-gap"
 	clockOffline   clockName = "offline"
 )
 
@@ -63,7 +64,7 @@ func (m *Machine) clocks() []clock {
 	return running
 }
 
-const maxClocks = 6
+const maxClocks = 7
 
 // waitingClocks are those that a snooze holds.
 func (m *Machine) waitingClocks(running []clock) []clock {
@@ -77,10 +78,18 @@ func (m *Machine) waitingClocks(running []clock) []clock {
 		running = append(running, clock{clockRelay, due})
 	}
 
-	if !m.idles() {
-		return running
+	if m.idles() {
+		running = m.idleClocks(running)
 	}
 
+	if due, ok := m.gapDue(); ok {
+		running = append(running, clock{clockGap, due})
+	}
+
+	return running
+}
+
+func (m *Machine) idleClocks(running []clock) []clock {
 	idle := m.Under.Policy.Idle
 
 	if warn := time.Duration(idle.Warn); warn > 0 && m.WarnedAt.IsZero() {
@@ -166,6 +175,8 @@ func (m *Machine) fire(due clock, now time.Time) {
 		m.decide(now)
 	case clockAge:
 		m.closeBySelf("", reasonStale, now)
+	case clockGap:
+		m.closeForGap(latest(due.Due, m.newest()), now)
 	}
 }
 
@@ -189,6 +200,7 @@ func (m *Machine) wakeOnMessage(now time.Time) {
 func (m *Machine) wake(now time.Time) {
 	slept := m.Snooze.At
 	m.Snooze = nil
+	m.HeardAt = latest(m.HeardAt, now)
 
 	if m.Episode != nil {
 		if from := latest(slept, latest(m.Episode.ClockAt, m.Episode.PushedAt)); now.After(from) {

@@ -66,10 +66,12 @@ func (m *Machine) enterReport(event *signals.Event, now time.Time) {
 
 	m.ReportedAt = latest(m.ReportedAt, event.At)
 
-	// The report stands for the visitor's message, which nobody else tells.
-	m.VisitorAt = latest(m.VisitorAt, report.Since)
+	// The report stands for the visitor's message, which nobody else tells; it
+	// cannot be newer than the report.
+	since := minTime(report.Since, event.At)
+	m.VisitorAt = latest(m.VisitorAt, since)
 
-	m.sign(event, report.Since)
+	m.sign(event, since)
 
 	m.relayPush(event, now)
 }
@@ -100,6 +102,7 @@ func (m *Machine) relayPush(event *signals.Event, now time.Time) {
 	}
 
 	m.openRelay()
+	m.Relay.LastAt = latest(m.Relay.LastAt, event.At) // more of the batch belongs to this stretch
 
 	pushed := *report
 	pushed.Episode, pushed.ReportedBy = m.Relay.Number, reportedByPlatform

@@ -118,9 +118,14 @@ func (m *Machine) unansweredWhen(at time.Time) bool {
 }
 
 // owedAtClose reports whether the conversation was closed while the visitor was
-// owed an answer, by the kept messages or by the platform's reports.
+// owed an answer: by the kept messages, or, where the platform runs this clock,
+// by its reports.
 func (m *Machine) owedAtClose() bool {
-	return m.relayed() && m.ReportedAt.After(m.relayOver()) || m.unansweredWhen(m.Close.At)
+	if m.relayed() {
+		return m.ReportedAt.After(m.relayOver())
+	}
+
+	return m.unansweredWhen(m.Close.At)
 }
 
 // settleEpisode opens, keeps or ends the episode by what is unanswered now.

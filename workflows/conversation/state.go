@@ -34,6 +34,7 @@ type State struct {
 
 	// Facts.
 	BegunAt  time.Time    `json:"begun_at,omitzero"`
+	HeardAt  time.Time    `json:"heard_at,omitzero"`
 	OpenedAt time.Time    `json:"opened_at,omitzero"`
 	Subject  register     `json:"subject,omitzero"`
 	Property register     `json:"property,omitzero"`
@@ -245,5 +246,9 @@ func upgrade(state *State) {
 
 	if state.Seqs == nil {
 		state.Seqs = map[string]int64{}
+	}
+
+	if state.HeardAt.IsZero() {
+		state.HeardAt = latest(state.VisitorAt, state.ReportedAt)
 	}
 }

@@ -133,6 +133,8 @@ func (c *conversation) take(event *signals.Event, now time.Time) {
 		c.machine.Key.Conversation = event.Conversation // the original of a hashed id
 	}
 
+	c.machine.Lapse(event, now)
+
 	if !c.machine.Decided {
 		c.machine.Apply(event.Bounded(), now)
 

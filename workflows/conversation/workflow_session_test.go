@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/policy"
 )
 
 // TestContinueAsNew: the next run knows all that this one knew.
@@ -232,4 +233,38 @@ func TestBadWorkflowID(t *testing.T) {
 
 	require.ErrorAs(t, w.GetWorkflowError(), &failure)
 	require.Equal(t, "BadWorkflowID", failure.Type())
+}
+
+// TestSessionGap: a report after the gap that arrives before the clock could
+// fire begins the next session, and takes what follows it along.
+func TestSessionGap(t *testing.T) {
+	t.Parallel()
+
+	report := func(push int, offset time.Duration) signals.Event {
+		made := event(signals.UnrepliedReported, "", offset)
+		made.ReceivedAt = at(offset)
+		made.Unreplied = &signals.Unreplied{PushTimes: push, Since: at(offset - time.Minute), Status: signals.UnrepliedOpen}
+
+		return made
+	}
+
+	w := newWorld(t, func(s *policy.Snapshot) {
+		s.Dialect, s.Policy = policy.DialectTWT, policy.DefaultFor(policy.DialectTWT)
+	})
+	w.send(0, report(1, 0), report(2, 10*time.Minute), report(1, 25*time.Hour), report(2, 25*time.Hour+time.Minute))
+	w.run(nil)
+
+	input := w.next()
+	require.Nil(t, input.State)
+	require.Equal(t, 2, input.Session)
+	require.Len(t, input.Pending, 2)
+	require.True(t, at(24*time.Hour+10*time.Minute).Equal(input.ClosedAt), "%s", input.ClosedAt)
+	require.Equal(t, []string{"unreplied.pushed log", "unreplied.pushed log", "cancel log"}, w.orders())
+
+	second := newWorld(t)
+	second.SetStartTime(at(25*time.Hour + 2*time.Minute))
+	second.after(time.Second, func() { require.Equal(t, int64(2), second.view().Accepted) })
+	second.after(2*time.Second, func() { second.SignalWorkflow(signals.CloseSignal, map[string]any{}) })
+	second.run(input)
+	require.Equal(t, 2, second.result().Session)
 }

@@ -15,21 +15,27 @@ const (
 var ErrUnknownPolicy = errors.New("there is no such policy")
 
 // idleCloseRelayed is how long a relayed conversation may be silent: TWT never
-// says that one is over.
-const idleCloseRelayed = 24 * 3600 * Duration(1e9)
+// says that one is over. sessionGap is how long nothing may come under a
+// visitor's name until it is another session: TWT names no conversations.
+const (
+	idleCloseRelayed = 24 * 3600 * Duration(1e9)
+	sessionGap       = idleCloseRelayed
+)
 
 // Layer sets what one named policy of a configuration says and leaves the rest
 // as it is. It must not keep the policy.
 type Layer func(p *Policy) error
 
 // DefaultFor returns the defaults of a dialect: those of [Default], except that
-// TWT runs the unreplied clock itself and never reports an end.
+// TWT runs the unreplied clock itself, never reports an end, and names no
+// conversations.
 func DefaultFor(dialect string) Policy {
 	p := Default()
 
 	if dialect == DialectTWT {
 		p.Unreplied.Mode = ModeRelay
 		p.Idle.Close = idleCloseRelayed
+		p.Limits.SessionGap = sessionGap
 	}
 
 	return p

@@ -82,6 +82,11 @@ func TestDialectDefaultsYieldToTheConfiguration(t *testing.T) {
 
 		return nil
 	}
+	endless := func(p *policy.Policy) error {
+		p.Limits.SessionGap = 0
+
+		return nil
+	}
 	never := func(p *policy.Policy) error {
 		p.Idle.Close = 0
 
@@ -94,12 +99,14 @@ func TestDialectDefaultsYieldToTheConfiguration(t *testing.T) {
 		layers  map[string]policy.Layer
 		mode    policy.Mode
 		idle    string
+		gap     string
 	}{
-		{"twt", "twt", nil, policy.ModeRelay, "24h"},
-		{"livechat", "livechat", nil, policy.ModeOwn, "0s"},
-		{"mode set in the policy", "twt", map[string]policy.Layer{"vip": own}, policy.ModeOwn, "24h"},
-		{"mode set in default", "twt", map[string]policy.Layer{"default": own}, policy.ModeOwn, "24h"},
-		{"idle set to off", "twt", map[string]policy.Layer{"vip": never}, policy.ModeRelay, "0s"},
+		{"twt", "twt", nil, policy.ModeRelay, "24h", "24h"},
+		{"livechat", "livechat", nil, policy.ModeOwn, "0s", "0s"},
+		{"mode set in the policy", "twt", map[string]policy.Layer{"vip": own}, policy.ModeOwn, "24h", "24h"},
+		{"mode set in default", "twt", map[string]policy.Layer{"default": own}, policy.ModeOwn, "24h", "24h"},
+		{"idle set to off", "twt", map[string]policy.Layer{"vip": never}, policy.ModeRelay, "0s", "24h"},
+		{"gap set to off", "twt", map[string]policy.Layer{"vip": endless}, policy.ModeRelay, "24h", "0s"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -115,6 +122,7 @@ func TestDialectDefaultsYieldToTheConfiguration(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, tc.mode, p.Unreplied.Mode)
 			require.Equal(t, tc.idle, p.Idle.Close.String())
+			require.Equal(t, tc.gap, p.Limits.SessionGap.String())
 		})
 	}
 }

@@ -85,6 +85,9 @@ type Closeout struct {
 // Limits bound a conversation.
 type Limits struct {
 	MaxAge Duration `json:"max_age" yaml:"max_age" desc:"age at which it is closed as stale; 0s is off"`
+	// SessionGap tells one session from the next where the platform names
+	// visitors instead of conversations.
+	SessionGap Duration `json:"session_gap,omitzero" yaml:"session_gap" desc:"silence of the platform that ends a session; 0s is off"`
 }
 
 // Mode says who runs the unreplied clock.
