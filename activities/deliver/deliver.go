@@ -72,7 +72,7 @@ func (a *Activities) Attempt(ctx context.Context, attempt delivery.Attempt) (del
 		sender = a.TicketSystem
 	}
 
-	receipt, err := sender.Send(ctx, order)
+	receipt, err := sendWhole(ctx, sender, order)
 	a.count(ctx, order, err)
 
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
@@ -17,6 +18,10 @@ import (
 const (
 	// attemptTimeout bounds one attempt, from its start on a worker.
 	attemptTimeout = 15 * time.Second
+	// heartbeatTimeout is how long an attempt may give no sign of life: one whose
+	// worker was killed is made again after it, and not only when its whole time
+	// is over, which may be later than the push expires.
+	heartbeatTimeout = 4 * time.Second
 	// reportPatience is how long a report is tried before it is given up.
 	reportPatience = 24 * time.Hour
 	// reportMaxInterval is the longest pause between two tries of a report.
@@ -230,6 +235,7 @@ func (r *run) start(ctx workflow.Context, attempt *Attempt) {
 	ctx, r.cancelAttempt = workflow.WithCancel(ctx)
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: attemptTimeout,
+		HeartbeatTimeout:    heartbeatTimeout,
 		WaitForCancellation: true,
 		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
 		Summary:             attemptSummary(r.machine.Target, attempt),
@@ -328,6 +334,8 @@ func outcomeOf(err error) Outcome {
 			Error: application.Message(), Permanent: application.Type() == PermanentError,
 			Expired: application.Type() == ExpiredError, RetryAfter: application.NextRetryDelay(),
 		}
+	case errors.As(err, &timeout) && timeout.TimeoutType() == enumspb.TIMEOUT_TYPE_HEARTBEAT:
+		return Outcome{Error: "the worker ended during the attempt"}
 	case errors.As(err, &timeout):
 		return Outcome{Error: "the attempt did not end within " + attemptTimeout.String()}
 	default:

@@ -134,6 +134,25 @@ func TestRetriesUntilItGoesThrough(t *testing.T) {
 	require.Empty(t, b.reports, "notices are not reported")
 }
 
+func TestAnAttemptWhoseWorkerDiedIsMadeAgain(t *testing.T) {
+	t.Parallel()
+
+	b := newBench(t, temporal.NewHeartbeatTimeoutError(), nil)
+	b.send(0, notice(1, "e1", time.Time{}))
+	b.RegisterDelayedCallback(func() {
+		value, err := b.QueryWorkflow(signals.StateQuery)
+		require.NoError(t, err)
+
+		var state delivery.State
+		require.NoError(t, value.Get(&state))
+		require.Len(t, state.Pending, 1)
+		require.Equal(t, "the worker ended during the attempt", state.Pending[0].LastError)
+	}, 500*time.Millisecond)
+
+	b.run(signals.DeliveryStart{})
+	require.Len(t, b.attempts, 2)
+}
+
 func TestNoAttemptAfterACancel(t *testing.T) {
 	t.Parallel()
 
