@@ -22,6 +22,12 @@ var (
 	// ErrTooLarge says that one event has more than 1 MiB even without its raw
 	// form.
 	ErrTooLarge = fmt.Errorf("event is too large: %w", courier.ErrRefused)
+	// ErrDisk says that a write failed: a full disk, most often.
+	ErrDisk = fmt.Errorf("inbox cannot write: %w", courier.ErrUnavailable)
+	// ErrClosed says that the inbox takes in nothing more.
+	ErrClosed = fmt.Errorf("inbox is closed: %w", courier.ErrUnavailable)
+	// ErrNotFound says that there is no such dead letter.
+	ErrNotFound = errors.New("no such dead letter")
 	// ErrBadCursor says that a cursor did not come from here.
 	ErrBadCursor = errors.New("bad cursor")
 )
