@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -150,6 +151,11 @@ func TestPlatformInbenta(t *testing.T) {
 	}
 
 	platform.eventually(key, 10*time.Second, "queued", func(v signals.View) bool { return v.Status == signals.StatusQueued })
+	platform.eventually(key, 10*time.Second, "the second says what became of the first", func(v signals.View) bool {
+		return slices.ContainsFunc(v.Timeline, func(e signals.TimelineEntry) bool {
+			return e.Type == signals.AssignmentRequested && e.Text == "chats:assign, attempt 2, previous hop failed"
+		})
+	})
 	platform.sends("invitations-accept", nil)
 	platform.eventually(key, 10*time.Second, "accepted", func(v signals.View) bool {
 		return v.Status == signals.StatusActive && v.Agent == "Ag3ntId01"

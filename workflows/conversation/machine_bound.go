@@ -25,6 +25,7 @@ const (
 	keptBytes   = 620
 	memberBytes = 1500
 	threadBytes = 260
+	hopBytes    = 200
 	// lineOverhead is what a timeline entry takes beside its texts.
 	lineOverhead = 230
 )
@@ -110,7 +111,7 @@ func (m *Machine) bound() {
 // timelineRoom is what the rest of the state leaves for the timeline.
 func (m *Machine) timelineRoom() int {
 	rest := baseBytes + idBytes*len(m.IDs) + keptBytes*len(m.Kept) + memberBytes*len(m.Roster) +
-		threadBytes*(len(m.Threads)+len(m.PastThreads))
+		threadBytes*(len(m.Threads)+len(m.PastThreads)) + hopBytes*len(m.Hops)
 
 	for i := range m.Tags {
 		rest += jsonSize(m.Tags[i].Name) + idBytes

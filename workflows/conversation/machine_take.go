@@ -32,8 +32,10 @@ func (m *Machine) take(event *signals.Event, now time.Time) {
 		m.enterEscalation(event)
 	case signals.AgentAssigned, signals.AgentAccepted:
 		m.enterAssignment(event)
-	case signals.QueueMoved, signals.AssignmentRequested:
+	case signals.QueueMoved:
 		m.QueuedAt = latest(m.QueuedAt, event.At)
+	case signals.AssignmentRequested:
+		m.enterHop(event)
 	case signals.ParticipantJoined, signals.ParticipantLeft:
 		m.enterPresence(event)
 	case signals.PresenceChanged:

@@ -93,6 +93,8 @@ func describe(event *signals.Event) string {
 		return words("", event.Participant.Name, event.Participant.ID, "reason", event.Participant.Reason)
 	case event.Assignment != nil:
 		return words("to", event.Assignment.AgentName, event.Assignment.AgentID, "reason", event.Assignment.Reason)
+	case event.Invitation != nil && event.Type == signals.AssignmentRequested:
+		return describeHop(event)
 	case event.Transfer != nil:
 		return words("to", strings.Join(event.Transfer.AgentIDs, " "), strings.Join(event.Transfer.GroupIDs, " "),
 			"reason", event.Transfer.Reason)

@@ -49,9 +49,12 @@ type State struct {
 	ReopenedAt time.Time `json:"reopened_at,omitzero"`
 	WroteAt    time.Time `json:"wrote_at,omitzero"`
 	// LiftedAt is when a close was last lifted: the age counts anew.
-	LiftedAt     time.Time `json:"lifted_at,omitzero"`
-	EscalatedAt  time.Time `json:"escalated_at,omitzero"`
-	QueuedAt     time.Time `json:"queued_at,omitzero"`
+	LiftedAt    time.Time `json:"lifted_at,omitzero"`
+	EscalatedAt time.Time `json:"escalated_at,omitzero"`
+	QueuedAt    time.Time `json:"queued_at,omitzero"`
+	// Hops are the platform's requests for an agent since somebody last took the
+	// conversation, by its time.
+	Hops         []hop     `json:"hops,omitempty"`
 	ClaimsFloor  time.Time `json:"claims_floor,omitzero"`
 	Tags         []tagMark `json:"tags,omitempty"`
 	PlatformNote register  `json:"platform_note,omitzero"`

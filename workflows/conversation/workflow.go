@@ -300,9 +300,9 @@ func localOptions(summary string) workflow.LocalActivityOptions {
 }
 
 // refusal makes the application error that the API answers with 409.
-func refusal(err error) error {
+func refusal(err error, command signals.Command) error {
 	if refused, ok := errors.AsType[*Refused](err); ok {
-		return temporal.NewNonRetryableApplicationError(refused.Reason, signals.RefusedError, nil)
+		return temporal.NewNonRetryableApplicationError(refused.Reason, signals.RefusedError, nil, command.Digest())
 	}
 
 	return err

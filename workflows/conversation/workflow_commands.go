@@ -51,9 +51,9 @@ var errStarting = &Refused{Reason: "the conversation is starting"}
 // coroutine, so each first takes in the signals that were acknowledged before
 // it, and only then judges.
 func (c *conversation) command(ctx workflow.Context, name string) error {
-	handle := func(ctx workflow.Context, command signals.Command) (signals.View, error) {
+	handle := func(ctx workflow.Context, command signals.Command) (signals.Answer, error) {
 		if err := workflow.Await(ctx, func() bool { return c.machine != nil }); err != nil {
-			return signals.View{}, fmt.Errorf("wait for the conversation to start: %w", err)
+			return signals.Answer{}, fmt.Errorf("wait for the conversation to start: %w", err)
 		}
 
 		c.drain(ctx)
@@ -64,12 +64,12 @@ func (c *conversation) command(ctx workflow.Context, name string) error {
 		if err := c.machine.Command(name, command, now); err != nil {
 			c.woken = true
 
-			return signals.View{}, refusal(err)
+			return signals.Answer{}, refusal(err, command)
 		}
 
 		c.woken = true
 
-		return c.machine.View(c.info.WorkflowExecution.RunID, true), nil
+		return signals.Answer{View: c.machine.View(c.info.WorkflowExecution.RunID, true), Command: command.Digest()}, nil
 	}
 
 	err := workflow.SetUpdateHandlerWithOptions(ctx, name, handle, workflow.UpdateHandlerOptions{
@@ -80,7 +80,7 @@ func (c *conversation) command(ctx workflow.Context, name string) error {
 				return nil
 			}
 
-			return refusal(c.machine.Judge(name, command, workflow.Now(ctx)))
+			return refusal(c.machine.Judge(name, command, workflow.Now(ctx)), command)
 		},
 	})
 	if err != nil {

@@ -126,8 +126,8 @@ func (w *world) update(offset time.Duration, name string, command signals.Comman
 			OnAccept: func() {},
 			OnReject: func(err error) { then(signals.View{}, err) },
 			OnComplete: func(result any, err error) {
-				view, _ := result.(signals.View)
-				then(view, err)
+				answer, _ := result.(signals.Answer)
+				then(answer.View, err)
 			},
 		}, command)
 	})
