@@ -1,6 +1,11 @@
 package signals
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+)
 
 // Command is what an update to a conversation carries: who asks, and the
 // fields of the command's block (contract, section 7).
@@ -17,4 +22,32 @@ type Command struct {
 	Until time.Time `json:"until,omitzero"`
 	// Note: what to keep.
 	Text string `json:"text,omitempty"`
+}
+
+// Digest names the command's content in 32 hex digits, so that a repeat is told
+// from another command under the same update id. It is empty where a time is
+// beyond what JSON can say.
+func (c Command) Digest() string {
+	c.Until = c.Until.UTC()
+
+	raw, err := json.Marshal(c)
+	if err != nil {
+		return ""
+	}
+
+	sum := sha256.Sum256(raw)
+
+	return hex.EncodeToString(sum[:16])
+}
+
+// Answer is what an update returns: the state after the command, and the command
+// that brought it about. Whoever sends an update with an id that was used before
+// gets the first one's answer, whatever the second one says. A refusal carries
+// the digest as the first of its details.
+type Answer struct {
+	View
+
+	// Command is the [Command.Digest] of the command that is answered; empty in
+	// answers of versions before it.
+	Command string `json:"command,omitempty"`
 }

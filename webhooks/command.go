@@ -193,18 +193,53 @@ func (s *Server) update(key signals.Key, v verb, id string, command signals.Comm
 		Args:         []any{command},
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
-	if err != nil {
-		return s.verdict(ctx, key, v, err)
+	if err == nil {
+		var answer signals.Answer
+		if err = handle.Get(ctx, &answer); err == nil {
+			return s.obeyed(ctx, &answer, &command)
+		}
 	}
 
-	var view signals.View
-	if err := handle.Get(ctx, &view); err != nil {
-		return s.verdict(ctx, key, v, err)
+	if refusedAnother(err, &command) {
+		return signals.View{}, keyReused()
 	}
 
-	err = s.complete(ctx, &view)
+	return s.verdict(ctx, key, v, err)
+}
 
-	return view, err
+// obeyed completes the state after a command.
+func (s *Server) obeyed(ctx context.Context, answer *signals.Answer, command *signals.Command) (signals.View, error) {
+	if another(answer.Command, command) {
+		return signals.View{}, keyReused()
+	}
+
+	err := s.complete(ctx, &answer.View)
+
+	return answer.View, err
+}
+
+// another reports whether the digest is that of a command other than the one
+// that was sent: its idempotency key stands for the first.
+func another(digest string, command *signals.Command) bool {
+	return digest != "" && digest != command.Digest()
+}
+
+// refusedAnother reports whether a refusal is that of another command.
+func refusedAnother(err error, command *signals.Command) bool {
+	application, ok := errors.AsType[*temporal.ApplicationError](err)
+	if !ok || application.Type() != signals.RefusedError || !application.HasDetails() {
+		return false
+	}
+
+	var digest string
+
+	return application.Details(&digest) == nil && another(digest, command)
+}
+
+// keyReused is what the draft of the header says about the same key with
+// another payload (draft-ietf-httpapi-idempotency-key-header).
+func keyReused() error {
+	return invalid(idempotencyHeader, "was used before with another body")
 }
 
 // verdict tells why an update did not go through.

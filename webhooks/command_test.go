@@ -19,11 +19,11 @@ const one = "/v1/conversations/shop/c/"
 
 // obeys lets every command succeed.
 func (e *edge) obeys() *edge {
-	e.update = func(options client.UpdateWorkflowOptions) (signals.View, error) {
+	e.answer = func(options client.UpdateWorkflowOptions) (signals.Answer, error) {
 		v := view("shop", "c", signals.StatusActive)
 		v.WorkflowID = options.WorkflowID
 
-		return v, nil
+		return signals.Answer{View: v}, nil
 	}
 
 	return e
@@ -132,6 +132,38 @@ func TestIdempotencyKey(t *testing.T) {
 		isProblem(t, http.StatusUnprocessableEntity, "invalid-field")
 }
 
+// TestIdempotencyKeyWithAnotherBody: the first command's outcome is no answer to
+// a second one.
+func TestIdempotencyKeyWithAnotherBody(t *testing.T) {
+	t.Parallel()
+
+	first := signals.Command{AgentID: "smith"}
+
+	tests := map[string]struct {
+		answer signals.Answer
+		err    error
+	}{
+		"obeyed":  {answer: signals.Answer{View: view("shop", "c", signals.StatusActive), Command: first.Digest()}},
+		"refused": {err: temporal.NewNonRetryableApplicationError("no", signals.RefusedError, nil, first.Digest())},
+	}
+
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			e := newEdge(t)
+			e.answer = func(client.UpdateWorkflowOptions) (signals.Answer, error) { return test.answer, test.err }
+
+			p := e.do(http.MethodPost, one+"accept", `{"agent_id":"jones"}`, "Idempotency-Key", "k1").isProblem(t, 422, "invalid-field")
+			require.Equal(t, "Idempotency-Key", p.Field)
+			require.Contains(t, p.Detail, "another body")
+
+			repeated := e.do(http.MethodPost, one+"accept", `{ "agent_id": "smith" }`, "Idempotency-Key", "k1")
+			require.NotEqual(t, http.StatusUnprocessableEntity, repeated.status, repeated.body)
+		})
+	}
+}
+
 func TestCommandSaysWho(t *testing.T) {
 	t.Parallel()
 
@@ -183,7 +215,7 @@ func TestVerdicts(t *testing.T) {
 			t.Parallel()
 
 			e := newEdge(t)
-			e.update = func(client.UpdateWorkflowOptions) (signals.View, error) { return signals.View{}, test.err }
+			e.answer = func(client.UpdateWorkflowOptions) (signals.Answer, error) { return signals.Answer{}, test.err }
 
 			if test.closed {
 				e.store(view("shop", "c", signals.StatusClosed))

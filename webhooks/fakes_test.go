@@ -107,7 +107,7 @@ type world struct {
 	listErr    error
 	queries    []string
 	updates    []client.UpdateWorkflowOptions
-	update     func(client.UpdateWorkflowOptions) (signals.View, error)
+	answer     func(client.UpdateWorkflowOptions) (signals.Answer, error)
 	healthy    error
 	database   error
 }
@@ -313,9 +313,9 @@ func (w *world) UpdateWorkflow(_ context.Context, options client.UpdateWorkflowO
 
 	w.updates = append(w.updates, options)
 
-	view, err := w.update(options)
+	answer, err := w.answer(options)
 
-	return handle{view: view, err: err}, nil
+	return handle{answer: answer, err: err}, nil
 }
 
 func (w *world) ListWorkflow(
@@ -348,12 +348,12 @@ func (w *world) PingContext(ctx context.Context) error {
 }
 
 // encoded is a query's answer.
-type encoded struct{ view signals.View }
+type encoded struct{ value any }
 
 func (e encoded) HasValue() bool { return true }
 
 func (e encoded) Get(into any) error {
-	payload, err := converter.GetDefaultDataConverter().ToPayload(e.view)
+	payload, err := converter.GetDefaultDataConverter().ToPayload(e.value)
 	if err != nil {
 		return err
 	}
@@ -365,8 +365,8 @@ func (e encoded) Get(into any) error {
 type handle struct {
 	client.WorkflowUpdateHandle
 
-	view signals.View
-	err  error
+	answer signals.Answer
+	err    error
 }
 
 func (h handle) Get(_ context.Context, into any) error {
@@ -374,7 +374,7 @@ func (h handle) Get(_ context.Context, into any) error {
 		return h.err
 	}
 
-	return encoded{h.view}.Get(into)
+	return encoded{h.answer}.Get(into)
 }
 
 // newSource returns a source of the plain dialect.

@@ -29,7 +29,7 @@ func TestKeysAndScopes(t *testing.T) {
 	e := newEdge(t, withKeys(readEntry, " "+bossEntry+" ", ""))
 	e.run(view("shop", "c", signals.StatusActive))
 	e.account = []signals.Event{{ID: "1", Type: signals.AccountChanged, Raw: []byte(`{"word":"for word"}`)}}
-	e.update = nil
+	e.answer = nil
 
 	const one = "/v1/conversations/shop/c"
 
