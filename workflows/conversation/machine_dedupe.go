@@ -10,8 +10,9 @@ import (
 // maxIDs bounds the remembered event ids (design, section 5).
 const maxIDs = 512
 
-// An installation has one inbox, and another after a restored backup; more are
-// told by ids alone.
+// An inbox has another id after every start of its process, and ids sort by
+// time: of more than these the oldest is forgotten, and its events are told by
+// their own ids alone.
 const (
 	maxInboxes    = 32
 	maxInboxBytes = 64
@@ -22,14 +23,11 @@ const (
 // their id, a derived one only within the source's retry window.
 func (m *Machine) seen(event *signals.Event) bool {
 	if event.Seq > 0 && event.Inbox != "" {
-		highest, known := m.Seqs[event.Inbox]
-		if event.Seq <= highest {
+		if event.Seq <= m.Seqs[event.Inbox] {
 			return true
 		}
 
-		if known || len(m.Seqs) < maxInboxes && len(event.Inbox) <= maxInboxBytes {
-			m.Seqs[event.Inbox] = event.Seq
-		}
+		m.rememberSeq(event)
 	}
 
 	if event.ID == "" {
@@ -46,6 +44,23 @@ func (m *Machine) seen(event *signals.Event) bool {
 	}
 
 	return false
+}
+
+func (m *Machine) rememberSeq(event *signals.Event) {
+	if len(event.Inbox) > maxInboxBytes {
+		return
+	}
+
+	m.Seqs[event.Inbox] = event.Seq
+
+	for len(m.Seqs) > maxInboxes {
+		oldest := event.Inbox
+		for id := range m.Seqs {
+			oldest = min(oldest, id)
+		}
+
+		delete(m.Seqs, oldest)
+	}
 }
 
 func (m *Machine) remembers(event *signals.Event) bool {
