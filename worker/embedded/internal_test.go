@@ -118,6 +118,76 @@ func TestPortTakenAfterTheCheck(t *testing.T) {
 	require.ErrorContains(t, err, "address already in use")
 }
 
+// A port that was chosen here is replaced if somebody takes it before the server listens; one that the settings name is
+// not, and the error says which.
+func TestStolenPorts(t *testing.T) {
+	t.Parallel()
+	for name, steal := range map[string]func(*ports) netip.AddrPort{
+		"history":  func(p *ports) netip.AddrPort { return p.history },
+		"matching": func(p *ports) netip.AddrPort { return p.matching },
+		"frontend": func(p *ports) netip.AddrPort { return p.frontend },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, named := range []bool{false, true} {
+				server, cfg, taken := unstarted(t)
+				if named {
+					cfg.Port = int(taken.frontend.Port())
+				}
+				stolen := steal(taken)
+				thief, err := new(net.ListenConfig).Listen(t.Context(), "tcp", stolen.String())
+				require.NoError(t, err)
+				t.Cleanup(func() { require.NoError(t, thief.Close()) })
+
+				frontend := taken.frontend
+				err = server.startTemporal(t.Context(), cfg, nil, taken, slog.New(slog.DiscardHandler))
+				if named && stolen == frontend {
+					require.ErrorIs(t, err, ErrPortTaken)
+					require.ErrorContains(t, err, "PARLEY_TEMPORAL_PORT")
+					require.NotContains(t, err.Error(), "\n")
+					continue
+				}
+				require.NoError(t, err)
+				require.NoError(t, taken.release())
+				require.NotEqual(t, stolen, steal(taken))
+				require.Equal(t, named, frontend == taken.frontend)
+				require.Equal(t, taken.frontend.String(), server.frontend)
+				require.NoError(t, server.stopTemporal(t.Context()))
+			}
+		})
+	}
+}
+
+// unstarted is a server whose ports are reserved.
+func unstarted(t *testing.T) (*Server, *Config, *ports) {
+	t.Helper()
+	cfg := &Config{Host: "127.0.0.1", Namespace: "default", Retention: minRetention, HistoryCache: 1}
+	taken, err := takePorts(t.Context(), cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, taken.close()) })
+	lock, err := Lock(t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, lock.Close()) })
+	return &Server{lock: lock, files: newStores(lock.Dir(), "full")}, cfg, taken
+}
+
+// A port that the settings name is seen by those who choose, too.
+func TestNamedPortsAreNotChosen(t *testing.T) {
+	t.Parallel()
+	chosen := new(ports)
+	addr, err := chosen.reserve(t.Context(), loopback(), 0)
+	require.NoError(t, err)
+	require.NoError(t, chosen.release())
+
+	named := new(ports)
+	t.Cleanup(func() { require.NoError(t, named.close()) })
+	_, err = named.reserve(t.Context(), loopback(), int(addr.Port()))
+	require.NoError(t, err)
+	require.Error(t, new(ports).guard(t.Context(), addr))
+	_, err = new(ports).reserve(t.Context(), loopback(), int(addr.Port()))
+	require.NoError(t, err, "a guard is not in the way of who names the port")
+}
+
 func TestChosenPortsStayChosen(t *testing.T) {
 	t.Parallel()
 	held := new(ports)

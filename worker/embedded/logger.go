@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"go.temporal.io/server/common/log"
@@ -53,6 +55,14 @@ type repeat struct {
 
 // fatalError is what Fatal panics with while the server is built; build recovers it.
 type fatalError struct{ text string }
+
+func (e fatalError) Error() string { return e.text }
+
+// portTaken reports whether a service could not listen; the server says so in its log only, as text.
+func (e fatalError) portTaken() bool { return strings.HasSuffix(e.text, syscall.EADDRINUSE.Error()) }
+
+// concerns reports whether the text names an address.
+func (e fatalError) concerns(addr netip.AddrPort) bool { return strings.Contains(e.text, " "+addr.String()+":") }
 
 func newServerLogger(out *slog.Logger, level slog.Level) *serverLogger {
 	gate := &logGate{out: out, level: level, repeats: make(map[string]*repeat)}

@@ -28,10 +28,12 @@ type ports struct {
 	frontend netip.AddrPort
 	history  netip.AddrPort
 	matching netip.AddrPort
-	worker   netip.AddrPort
 	ui       net.Listener
 	guards   []io.Closer
 }
+
+// workerAddr is what the worker service listens on: whatever port the system gives it, since nobody calls it.
+func workerAddr() netip.AddrPort { return netip.AddrPortFrom(loopback(), 0) }
 
 // takePorts checks every port before anything is started, so that a taken one is an error and not a half start.
 func takePorts(ctx context.Context, cfg *Config) (*ports, error) {
@@ -43,10 +45,8 @@ func takePorts(ctx context.Context, cfg *Config) (*ports, error) {
 	if taken.frontend, err = taken.reserve(ctx, host, cfg.Port); err != nil {
 		return nil, errors.Join(portError("temporal gRPC", host, cfg.Port, "PARLEY_TEMPORAL_PORT", err), taken.close())
 	}
-	for _, internal := range []*netip.AddrPort{&taken.history, &taken.matching, &taken.worker} {
-		if *internal, err = taken.reserve(ctx, loopback(), 0); err != nil {
-			return nil, errors.Join(fmt.Errorf("reserve an internal port: %w", err), taken.close())
-		}
+	if err = taken.reserveInternal(ctx); err != nil {
+		return nil, errors.Join(err, taken.close())
 	}
 	var listen net.ListenConfig
 	if taken.ui, err = listen.Listen(ctx, "tcp", hostPort(loopback(), cfg.UIPort)); err != nil {
@@ -55,36 +55,62 @@ func takePorts(ctx context.Context, cfg *Config) (*ports, error) {
 	return taken, nil
 }
 
-// reserve finds out whether a port is free, or chooses one. A chosen port is guarded by a UDP socket of the same
-// number: everybody who chooses in this way sees it, in this process and in others, and it does not hinder the server.
+func (p *ports) reserveInternal(ctx context.Context) error {
+	for _, internal := range []*netip.AddrPort{&p.history, &p.matching} {
+		var err error
+		if *internal, err = p.reserve(ctx, loopback(), 0); err != nil {
+			return fmt.Errorf("reserve an internal port: %w", err)
+		}
+	}
+	return nil
+}
+
+// renew replaces the ports that were chosen here; one that the settings name stays.
+func (p *ports) renew(ctx context.Context, cfg *Config) error {
+	if cfg.Port == 0 {
+		var err error
+		if p.frontend, err = p.reserve(ctx, p.frontend.Addr(), 0); err != nil {
+			return fmt.Errorf("reserve another port for Temporal: %w", err)
+		}
+	}
+	return p.reserveInternal(ctx)
+}
+
+// reserve finds out whether a port is free, or chooses one. The port is guarded by a UDP socket of the same number:
+// everybody who chooses in this way sees it, in this process and in others, and it does not hinder the server.
 func (p *ports) reserve(ctx context.Context, host netip.Addr, port int) (netip.AddrPort, error) {
 	if port != 0 {
 		addr, err := netip.ParseAddrPort(hostPort(host, port))
 		if err != nil {
 			return addr, fmt.Errorf("port %d: %w", port, err)
 		}
+		// The port was named, so that a UDP socket of somebody else's is no reason not to use it.
+		_ = p.guard(ctx, addr)
 		return addr, probe(ctx, addr)
 	}
-	var (
-		listen net.ListenConfig
-		err    error
-	)
+	var err error
 	for range portAttempts {
 		number := firstFreePort + rand.N(lastFreePort-firstFreePort+1) //nolint:gosec // a port number is no secret
 		addr := netip.AddrPortFrom(host, number)
-		guard, guardErr := listen.ListenPacket(ctx, "udp", addr.String())
-		if guardErr != nil {
-			err = guardErr
+		if err = p.guard(ctx, addr); err != nil {
 			continue
 		}
-		if err = probe(ctx, addr); err != nil {
-			err = errors.Join(err, guard.Close())
-			continue
+		if err = probe(ctx, addr); err == nil {
+			return addr, nil
 		}
-		p.guards = append(p.guards, guard)
-		return addr, nil
 	}
 	return netip.AddrPort{}, err
+}
+
+// guard keeps others from choosing a port until release.
+func (p *ports) guard(ctx context.Context, addr netip.AddrPort) error {
+	var listen net.ListenConfig
+	guard, err := listen.ListenPacket(ctx, "udp", addr.String())
+	if err != nil {
+		return fmt.Errorf("guard port %d: %w", addr.Port(), err)
+	}
+	p.guards = append(p.guards, guard)
+	return nil
 }
 
 // release gives up the reservations; the server listens by now, or never will.

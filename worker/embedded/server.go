@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"syscall"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -17,6 +18,8 @@ const (
 	startTimeout = 30 * time.Second
 	// stopTimeout bounds a stop whose context has no deadline. The frontend alone drains for a second.
 	stopTimeout = 8 * time.Second
+	// buildAttempts bounds how often the server is built with other ports.
+	buildAttempts = 5
 )
 
 // ErrStart marks a server that did not come up for a reason that no setting changes.
@@ -90,11 +93,10 @@ func (s *Server) startTemporal(
 	logger := newServerLogger(log, cfg.LogLevel)
 	s.gate = logger.gate
 	s.gate.quiet.Store(true)
-	s.frontend = dialable(taken.frontend).String()
-	var err error
-	if s.temporal, err = build(logger, cfg, s.files, taken); err != nil {
+	if err := s.assemble(ctx, logger, cfg, taken); err != nil {
 		return err
 	}
+	s.frontend = dialable(taken.frontend).String()
 	if err := s.temporal.Start(); err != nil {
 		return fmt.Errorf("%w: %w", ErrStart, err)
 	}
@@ -103,6 +105,28 @@ func (s *Server) startTemporal(
 	}
 	s.gate.quiet.Store(false)
 	return nil
+}
+
+// assemble builds the server with other ports where somebody took one that was chosen here before the server listened.
+// The services of the attempt before keep what they opened until the process ends; the frontend is built last of those
+// that listen on a port of ours, so that its own is not among it.
+func (s *Server) assemble(ctx context.Context, logger *serverLogger, cfg *Config, taken *ports) error {
+	for attempt := 1; ; attempt++ {
+		var err error
+		s.temporal, err = build(logger, cfg, s.files, taken)
+		cause, fatal := errors.AsType[fatalError](err)
+		switch {
+		case !fatal || !cause.portTaken():
+			return err
+		case cfg.Port != 0 && cause.concerns(taken.frontend):
+			return portError("temporal gRPC", taken.frontend.Addr(), cfg.Port, "PARLEY_TEMPORAL_PORT", syscall.EADDRINUSE)
+		case attempt == buildAttempts:
+			return err
+		}
+		if err := taken.renew(ctx, cfg); err != nil {
+			return fmt.Errorf("%w: %w", ErrStart, err)
+		}
+	}
 }
 
 // build puts the server together, which also opens its listeners. What it holds to be fatal or panics about becomes an
@@ -115,7 +139,7 @@ func build(
 		switch cause := recover().(type) {
 		case nil:
 		case fatalError:
-			err = fmt.Errorf("%w: %s", ErrStart, cause.text)
+			err = fmt.Errorf("%w: %w", ErrStart, cause)
 		default:
 			err = fmt.Errorf("%w: %v", ErrStart, cause)
 		}

@@ -54,7 +54,7 @@ func serverConfig(files stores, taken *ports) *config.Config {
 			string(primitives.FrontendService): service(taken.frontend),
 			string(primitives.HistoryService):  service(taken.history),
 			string(primitives.MatchingService): service(taken.matching),
-			string(primitives.WorkerService):   service(taken.worker),
+			string(primitives.WorkerService):   service(workerAddr()),
 		},
 		Archival: config.Archival{
 			History:    config.HistoryArchival{State: config.ArchivalDisabled},
@@ -82,7 +82,7 @@ func staticHosts(taken *ports) map[primitives.ServiceName]static.Hosts {
 		primitives.FrontendService: static.SingleLocalHost(dialable(taken.frontend).String()),
 		primitives.HistoryService:  static.SingleLocalHost(taken.history.String()),
 		primitives.MatchingService: static.SingleLocalHost(taken.matching.String()),
-		primitives.WorkerService:   static.SingleLocalHost(taken.worker.String()),
+		primitives.WorkerService:   static.SingleLocalHost(workerAddr().String()),
 	}
 }
 
