@@ -3,6 +3,9 @@ package tests_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -127,7 +130,52 @@ func TestPlatformPypestream(t *testing.T) {
 	require.NotEqual(t, id, escalationID(t, parley.pypestream(http.MethodPost, chat+"/escalate", body)))
 	parley.eventually(key, 10*time.Second, "the second session", func(v signals.View) bool { return v.Session == 2 })
 
+	pypestreamRecords(t, parley)
+	pypestreamNames(t, parley)
 	parley.unlogged(pypestreamToken, wrongSecret, "eyJwYXNzd29yZCI6Imh1c2gifQ")
+}
+
+// pypestreamRecords: a path that is not known is kept, with the conversation
+// that it names or else in the account log, and answered 204 by any method.
+func pypestreamRecords(t *testing.T, parley *process) {
+	t.Helper()
+
+	key := signals.Key{Source: "pypestream", Conversation: "of-unknown-paths"}
+	chat := "conversations/" + key.Conversation
+
+	parley.pypestream(http.MethodPut, chat+"/messages/m-1", pypestreamMessage(t, "Hello", "user")).nothing(t)
+	parley.pypestream(http.MethodPost, chat+"/rating", []byte(`{"stars":5}`)).nothing(t)
+	parley.pypestream(http.MethodDelete, chat, nil).nothing(t)
+
+	view := parley.eventually(key, 10*time.Second, "recorded", func(v signals.View) bool { return v.Ignored == 2 })
+	require.True(t, slices.ContainsFunc(view.Timeline, func(e signals.TimelineEntry) bool {
+		return e.Type == signals.Unknown && e.Text == "POST /contactCenter/v1/"+chat+"/rating"
+	}), "%v", view.Timeline)
+
+	parley.pypestream(http.MethodPatch, "agents/smith/status", []byte(`{"status":"away"}`)).nothing(t)
+
+	require.Eventually(t, func() bool {
+		status, body := parley.do(http.MethodGet, "/v1/sources/pypestream/events", nil)
+
+		return status == http.StatusOK && strings.Contains(string(body), `"PATCH /contactCenter/v1/agents/smith/status"`)
+	}, 5*time.Second, 50*time.Millisecond)
+}
+
+// pypestreamNames: an id may hold whatever a path can escape.
+func pypestreamNames(t *testing.T, parley *process) {
+	t.Helper()
+
+	key := signals.Key{Source: "pypestream", Conversation: "a/b:c%d?e f"}
+	chat := "conversations/" + url.PathEscape(key.Conversation)
+
+	parley.pypestream(http.MethodPut, chat+"/messages/m%2F1", pypestreamMessage(t, "Hello", "user")).nothing(t)
+	parley.pypestream(http.MethodPut, chat+"/messages/m%2F2", pypestreamMessage(t, "Hello?", "user")).nothing(t)
+
+	view := parley.eventually(key, 10*time.Second, "two messages", func(v signals.View) bool { return v.Messages.Visitor == 2 })
+	require.Equal(t, key.Conversation, view.ID)
+	escalationID(t, parley.pypestream(http.MethodPost, chat+"/escalate", []byte(`{}`)))
+	parley.pypestream(http.MethodPost, chat+"/end", []byte(`{}`)).nothing(t)
+	parley.ticketed(key)
 }
 
 // escalationID reads the id out of the answer to an escalation.

@@ -33,7 +33,7 @@ func (s *Server) postEvents(c *fiber.Ctx) error {
 		return err
 	}
 
-	req.Path = ""
+	req.Path, req.RawPath = "", ""
 
 	events, err := s.decodeOwn(req, source, key)
 	if err != nil {

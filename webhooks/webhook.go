@@ -105,6 +105,10 @@ func (s *Server) requestOf(c *fiber.Ctx) (dialect.Request, error) {
 		req.Path = "/" + rest
 	}
 
+	if raw := c.Params("+1"); raw != rest {
+		req.RawPath = "/" + strings.Clone(raw)
+	}
+
 	c.Request().Header.VisitAll(func(name, value []byte) { req.Header.Add(string(name), string(value)) })
 
 	return req, nil

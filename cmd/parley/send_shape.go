@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -223,7 +224,7 @@ func (s *shaper) shiftTimes(all []object, key string, read func(string) (time.Ti
 
 // pypestream names the conversation and the message in the path.
 func (s *shaper) pypestream() error {
-	words := strings.Split(strings.Trim(s.req.Path, "/"), "/")
+	words := strings.Split(strings.Trim(s.req.EscapedPath(), "/"), "/")
 	const wordsBefore, message = 3, 5
 
 	named := len(words) > wordsBefore && strings.EqualFold(words[2], "conversations")
@@ -231,17 +232,20 @@ func (s *shaper) pypestream() error {
 	switch {
 	case s.conversation != "" && !named:
 		return errNoConversation
-	case strings.Contains(s.conversation, "/"):
-		return fmt.Errorf("%w: its id cannot hold a slash on this platform", errNoConversation)
 	case s.conversation != "":
-		words[wordsBefore] = s.conversation
+		words[wordsBefore] = url.PathEscape(s.conversation)
 	}
 
 	if s.fresh && len(words) > message && strings.EqualFold(words[4], "messages") {
 		words[message] = uuid.NewString()
 	}
 
-	s.req.Path = "/" + strings.Join(words, "/")
+	path, err := url.PathUnescape("/" + strings.Join(words, "/"))
+	if err != nil {
+		return fmt.Errorf("%w: %w", errPath, err)
+	}
+
+	s.req.Path, s.req.RawPath = path, "/"+strings.Join(words, "/")
 
 	return nil
 }

@@ -130,7 +130,7 @@ func webhookRequest(source *webhooks.Source, path, event string, body []byte, no
 			return req, errPath
 		}
 
-		req.Path, req.Query = parsed.Path, parsed.Query()
+		req.Path, req.RawPath, req.Query = parsed.Path, parsed.RawPath, parsed.Query()
 	}
 
 	if calls {
@@ -176,6 +176,7 @@ func pypestreamMethod(path string, body []byte) string {
 // webhookURL is where a request goes.
 func webhookURL(base *url.URL, source string, req *dialects.Request) string {
 	target := *base
+	target.RawPath = target.EscapedPath() + webhooksPath + source + req.EscapedPath()
 	target.Path += webhooksPath + source + req.Path
 	target.RawQuery = req.Query.Encode()
 

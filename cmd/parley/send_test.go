@@ -60,6 +60,7 @@ func newGateway(t *testing.T, dialect, secrets, options string) *gateway {
 func (g *gateway) take(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	path, ours := strings.CutPrefix(r.URL.Path, "/webhooks/shop")
+	raw, _ := strings.CutPrefix(r.URL.EscapedPath(), "/webhooks/shop")
 
 	if err != nil || !ours {
 		http.Error(w, "not ours", http.StatusNotFound)
@@ -68,7 +69,7 @@ func (g *gateway) take(w http.ResponseWriter, r *http.Request) {
 	}
 
 	g.last = dialects.Request{
-		Method: r.Method, Path: path, Query: r.URL.Query(), Header: r.Header, Body: body, ReceivedAt: time.Now().UTC(),
+		Method: r.Method, Path: path, RawPath: raw, Query: r.URL.Query(), Header: r.Header, Body: body, ReceivedAt: time.Now().UTC(),
 	}
 
 	answer := func(response dialects.Response) {
@@ -230,6 +231,27 @@ func TestLiveChatLifecycleKeepsItsThread(t *testing.T) {
 	_, err := g.send(t, "", "incoming_event", "--conversation", "C1", "--thread", "T2")
 	require.NoError(t, err)
 	require.Equal(t, "T2", g.events[len(g.events)-1].Thread)
+}
+
+// TestAnyIDGoesIntoAPath: what a path cannot hold is escaped in it.
+func TestAnyIDGoesIntoAPath(t *testing.T) {
+	t.Parallel()
+
+	const id = "a/b:c%d?e#f"
+
+	g := newGateway(t, "pypestream", bothSecrets(), "")
+
+	for _, args := range [][]string{
+		{"message", "--conversation", id},
+		{"message", "--path", "/contactCenter/v1/conversations/a%2Fb:c%25d%3Fe%23f/messages/m%2F1", "--fresh=false"},
+	} {
+		said, err := g.send(t, "", args...)
+		require.NoError(t, err)
+		require.Equal(t, id, g.events[len(g.events)-1].Conversation)
+		require.Contains(t, said, "/v1/conversations/shop/a%2Fb:c%25d%3Fe%23f")
+	}
+
+	require.Equal(t, "m/1", g.events[1].Message.ID)
 }
 
 func TestBodiesOfOnesOwn(t *testing.T) {

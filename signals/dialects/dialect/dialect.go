@@ -46,12 +46,21 @@ type Source struct {
 // Request is one webhook as it came.
 type Request struct {
 	Method string
-	// Path is what follows /webhooks/{source}: empty, or as /incoming_event.
-	Path       string
+	// Path is what follows /webhooks/{source}, unescaped: empty, or as
+	// /incoming_event.
+	Path string
+	// RawPath is the same as it came, where Path cannot tell it: an id in it may
+	// have an escaped slash. Otherwise it may be empty, as in [url.URL].
+	RawPath    string
 	Query      url.Values
 	Header     http.Header
 	Body       []byte
 	ReceivedAt time.Time
+}
+
+// EscapedPath returns the path as a URL writes it.
+func (r *Request) EscapedPath() string {
+	return (&url.URL{Path: r.Path, RawPath: r.RawPath}).EscapedPath()
 }
 
 // Response is what goes back to the platform. A nil Body is an empty one.

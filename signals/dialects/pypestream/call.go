@@ -71,7 +71,7 @@ func callOf(req dialect.Request) call {
 	const most = 7 // one more than the longest path has
 
 	c := call{method: req.Method}
-	words := strings.SplitN(strings.Trim(req.Path, "/"), "/", most)
+	words := wordsOf(req, most)
 
 	if len(words) < 4 || !strings.EqualFold(words[0], wordBase) {
 		return c
@@ -96,6 +96,24 @@ func callOf(req dialect.Request) call {
 	}
 
 	return c
+}
+
+// wordsOf are the parts of the path, most of them at the most. They are parted
+// before they are unescaped, so that an id may hold a slash.
+func wordsOf(req dialect.Request, most int) []string {
+	if req.RawPath == "" {
+		return strings.SplitN(strings.Trim(req.Path, "/"), "/", most)
+	}
+
+	words := strings.SplitN(strings.Trim(req.EscapedPath(), "/"), "/", most)
+
+	for i, word := range words {
+		if plain, err := url.PathUnescape(word); err == nil { // what EscapedPath returns is escaped
+			words[i] = plain
+		}
+	}
+
+	return words
 }
 
 func question(method string, words []string) string {

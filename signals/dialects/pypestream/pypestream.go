@@ -27,7 +27,7 @@
 // wrote it: user and anonymous_consumer are the visitor, agent and bot
 // themselves; any other side is a role that is not known.
 //
-// Request.Path is expected decoded, so that an id cannot contain a slash.
+// An id in the path may hold anything that is escaped there, slashes included.
 package pypestream
 
 import (

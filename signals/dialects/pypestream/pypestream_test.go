@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
@@ -538,4 +540,45 @@ func TestEncodeForeignEvents(t *testing.T) {
 
 	_, _, err := pypestream.RequestLine(signals.Event{Type: signals.ConversationClosed})
 	require.ErrorIs(t, err, dialect.ErrNotEncodable, "no conversation")
+}
+
+// Whatever an id in the path holds, the call that RequestLine makes of an event
+// names the same event again.
+func TestIDsInThePathRoundTrip(t *testing.T) {
+	t.Parallel()
+
+	rapid.Check(t, func(rt *rapid.T) {
+		id := rapid.StringMatching(`[a-c/:%?#&+ ;é.~-]{1,20}`)
+		conversation, message := id.Draw(rt, "conversation"), id.Draw(rt, "message")
+
+		method, target, err := pypestream.RequestLine(signals.Event{
+			Type: signals.MessageReceived, Conversation: conversation,
+			Message: &signals.Message{ID: message, Text: "hi", Kind: signals.KindText},
+		})
+		require.NoError(rt, err)
+
+		asked, err := url.Parse(target)
+		require.NoError(rt, err)
+
+		for _, raw := range []string{asked.EscapedPath(), asked.RawPath} {
+			req := call(method, asked.Path, `{"content":"hi"}`)
+			req.RawPath = raw
+
+			if raw == "" && strings.Contains(conversation+message, "/") {
+				continue
+			}
+
+			events, err := pypestream.Dialect{}.Decode(req, source())
+			require.NoError(rt, err)
+			require.Len(rt, events, 1)
+			require.Equal(rt, signals.MessageReceived, events[0].Type)
+			require.Equal(rt, conversation, events[0].Conversation)
+			require.Equal(rt, message, events[0].Message.ID)
+
+			again, back, err := pypestream.RequestLine(events[0])
+			require.NoError(rt, err)
+			require.Equal(rt, method, again)
+			require.Equal(rt, target, back)
+		}
+	})
 }
