@@ -2,8 +2,8 @@ package courier_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -40,50 +40,49 @@ func TestClosedSession(t *testing.T) {
 	}
 
 	tests := map[string]struct {
-		event    signals.Event
-		want     courier.Outcome
-		starts   bool
-		archived bool
+		event  signals.Event
+		want   courier.Fate
+		starts bool
 	}{
 		"a new message starts the next session": {
-			event: message("m9", after), want: courier.Outcome{Signalled: 1}, starts: true,
+			event: message("m9", after), want: courier.Signalled, starts: true,
 		},
-		"a seen id is dropped": {event: message("m1", after), want: courier.Outcome{Seen: 1}},
+		"a seen id is dropped": {event: message("m1", after), want: courier.Seen},
 		"a long seen id is dropped": {
-			event: message(strings.Repeat("long", 40), after), want: courier.Outcome{Seen: 1},
+			event: message(strings.Repeat("long", 40), after), want: courier.Seen,
 		},
 		"a derived id within the window is dropped": {
-			event: message("h:same", closedAt.Add(2*time.Minute)), want: courier.Outcome{Seen: 1},
+			event: message("h:same", closedAt.Add(2*time.Minute)), want: courier.Seen,
 		},
 		"a derived id after the window is new": {
-			event: message("h:same", closedAt.Add(2*time.Minute+1)), want: courier.Outcome{Signalled: 1}, starts: true,
+			event: message("h:same", closedAt.Add(2*time.Minute+1)), want: courier.Signalled, starts: true,
 		},
 		"a seen number is dropped": {
-			event: in(message("m9", after), func(e *signals.Event) { e.Seq, e.Inbox = 7, "a" }), want: courier.Outcome{Seen: 1},
+			event: in(message("m9", after), func(e *signals.Event) { e.Seq, e.Inbox = 7, "a" }), want: courier.Seen,
 		},
 		"a higher number is new": {
 			event: in(message("m9", after), func(e *signals.Event) { e.Seq, e.Inbox = 8, "a" }),
-			want:  courier.Outcome{Signalled: 1}, starts: true,
+			want:  courier.Signalled, starts: true,
 		},
 		"another inbox's number is new": {
 			event: in(message("m9", after), func(e *signals.Event) { e.Seq, e.Inbox = 7, "b" }),
-			want:  courier.Outcome{Signalled: 1}, starts: true,
+			want:  courier.Signalled, starts: true,
 		},
 		"a closed thread is late, however new": {
 			event: in(message("m9", after), func(e *signals.Event) { e.Thread = "T2" }),
-			want:  courier.Outcome{Late: 1}, archived: true,
+			want:  courier.Late,
 		},
 		"a new thread starts, however old": {
 			event: in(message("m9", epoch), func(e *signals.Event) { e.Thread = "T3" }),
-			want:  courier.Outcome{Signalled: 1}, starts: true,
+			want:  courier.Signalled, starts: true,
 		},
 		"without a thread, not newer than the close is late": {
-			event: message("m9", closedAt), want: courier.Outcome{Late: 1}, archived: true,
+			event: message("m9", closedAt), want: courier.Late,
 		},
 		"a late tag is late too": {
-			event: in(tag("t1", after), func(e *signals.Event) { e.Thread = "T1" }), want: courier.Outcome{Late: 1}, archived: true,
+			event: in(tag("t1", after), func(e *signals.Event) { e.Thread = "T1" }), want: courier.Late,
 		},
-		"what may not start waits": {event: tag("t1", after), want: courier.Outcome{Parked: 1}},
+		"what may not start waits": {event: tag("t1", after), want: courier.Parked},
 	}
 
 	for name, test := range tests {
@@ -96,24 +95,13 @@ func TestClosedSession(t *testing.T) {
 
 			got, err := b.courier.Events(t.Context(), b.key, []signals.Event{test.event})
 			require.NoError(t, err)
-			require.Equal(t, test.want, got)
+			require.Equal(t, courier.Outcome{Fates: []courier.Fate{test.want}, Session: 3}, got)
 
 			if !test.starts {
 				require.Equal(t, 1, b.server.count(b.id), "a ghost run was started")
 			} else {
 				require.Equal(t, closedResult().Next(), b.server.run(t, b.id, 1).start(t))
 				require.Equal(t, []string{test.event.ID}, b.server.got(b.id, 1))
-			}
-
-			if test.archived {
-				require.Equal(t, []keptEvent{{test.event.ID, 3, courier.Late}}, b.keeper.archived(b.key))
-			} else {
-				require.Empty(t, b.keeper.archived(b.key))
-			}
-
-			if test.want.Parked > 0 {
-				require.Len(t, b.keeper.waiting(b.key), 1)
-				require.Equal(t, 3, b.keeper.waiting(b.key)[0].Session, "an orphan would not know its session")
 			}
 		})
 	}
@@ -133,7 +121,9 @@ func TestMixedBatchToAClosedSession(t *testing.T) {
 		message("m1", epoch), late, tag("t2", closedAt.Add(time.Minute)), message("m9", closedAt.Add(time.Minute)),
 	})
 	require.NoError(t, err)
-	require.Equal(t, courier.Outcome{Signalled: 2, Late: 1, Seen: 1}, got)
+	require.Equal(t, courier.Outcome{
+		Fates: []courier.Fate{courier.Seen, courier.Late, courier.Signalled, courier.Signalled}, Session: 3,
+	}, got)
 	require.Equal(t, []string{"t2", "m9"}, b.server.got(b.id, 1))
 }
 
@@ -150,91 +140,117 @@ func TestWindowOfTheSource(t *testing.T) {
 
 	got, err := b.courier.Events(t.Context(), b.key, []signals.Event{message("h:same", closedAt.Add(59*time.Minute))})
 	require.NoError(t, err)
-	require.Equal(t, courier.Outcome{Seen: 1}, got)
+	require.Equal(t, courier.Outcome{Fates: []courier.Fate{courier.Seen}, Session: 3}, got)
 }
 
-func TestParkedGoesAhead(t *testing.T) {
+func TestWhatWaitedGoesAhead(t *testing.T) {
 	t.Parallel()
 
 	b := setup(t, courier.Config{})
+	waiting := []signals.Event{tag("t1", epoch), tag("t2", epoch)}
 
-	for _, id := range []string{"t1", "t2"} {
-		got, err := b.courier.Events(t.Context(), b.key, []signals.Event{tag(id, epoch)})
-		require.NoError(t, err)
-		require.Equal(t, courier.Outcome{Parked: 1}, got)
-	}
-
+	got, err := b.courier.Events(t.Context(), b.key, waiting)
+	require.NoError(t, err)
+	require.Equal(t, all(courier.Parked, 2), got)
 	require.Zero(t, b.server.count(b.id))
 
-	got, err := b.courier.Events(t.Context(), b.key, []signals.Event{message("m1", epoch)})
+	got, err = b.courier.Events(t.Context(), b.key, append(waiting, message("m1", epoch)))
 	require.NoError(t, err)
-	require.Equal(t, courier.Outcome{Signalled: 1}, got, "what was parked before is not this call's")
+	require.Equal(t, all(courier.Signalled, 3), got)
 	require.Equal(t, []string{"t1", "t2", "m1"}, b.server.got(b.id, 0))
-	require.Empty(t, b.keeper.waiting(b.key))
-
-	_, err = b.courier.Events(t.Context(), b.key, []signals.Event{message("m2", epoch)})
-	require.NoError(t, err)
-	require.Equal(t, 1, b.keeper.reads, "the keeper was read although nothing was parked")
 }
 
-func TestParkedStaysUntilTheSignalSucceeded(t *testing.T) {
+func TestWhatWaitedIsToldToARunOfSomebodyElse(t *testing.T) {
 	t.Parallel()
 
 	b := setup(t, courier.Config{})
-	_, err := b.courier.Events(t.Context(), b.key, []signals.Event{tag("t1", epoch)})
+	b.server.open(t, b.id)
+
+	got, err := b.courier.Events(t.Context(), b.key, []signals.Event{tag("t1", epoch)})
 	require.NoError(t, err)
+	require.Equal(t, went(courier.Signalled), got)
+}
+
+// TestMoreThanOneSignalCarries: the event that may start stands behind all that
+// one signal takes, and the run must have them first.
+func TestMoreThanOneSignalCarries(t *testing.T) {
+	t.Parallel()
+
+	for name, closed := range map[string]bool{"never seen": false, "after a session": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			b := setup(t, courier.Config{})
+			run := 0
+
+			if closed {
+				b.server.open(t, b.id)
+				b.server.end(t, b.id, closedResult())
+
+				run = 1
+			}
+
+			after := closedAt.Add(time.Minute)
+			events := make([]signals.Event, 0, 251)
+
+			for i := range 250 {
+				events = append(events, tag(fmt.Sprintf("t%d", i), after))
+			}
+
+			got, err := b.courier.Events(t.Context(), b.key, events)
+			require.NoError(t, err)
+			require.Equal(t, all(courier.Parked, 250).Fates, got.Fates)
+
+			got, err = b.courier.Events(t.Context(), b.key, append(events, message("m9", after)))
+			require.NoError(t, err)
+			require.Equal(t, all(courier.Signalled, 251).Fates, got.Fates)
+			require.Equal(t, run+1, b.server.count(b.id))
+			require.Len(t, b.server.got(b.id, run), 251)
+			require.Equal(t, "m9", b.server.got(b.id, run)[250])
+			require.Len(t, b.server.run(t, b.id, run).batches, 3)
+
+			// To a run that is open they go in several signals, too.
+			got, err = b.courier.Events(t.Context(), b.key, events)
+			require.NoError(t, err)
+			require.Equal(t, all(courier.Signalled, 250).Fates, got.Fates)
+			require.Len(t, b.server.run(t, b.id, run).batches, 6)
+		})
+	}
+}
+
+// TestRunThatEndsBetweenTwoSignals: what the first carried is in its result,
+// and the rest starts the next session.
+func TestRunThatEndsBetweenTwoSignals(t *testing.T) {
+	t.Parallel()
+
+	b := setup(t, courier.Config{})
+	b.server.open(t, b.id)
+
+	events := make([]signals.Event, 0, 150)
+
+	for i := range 150 {
+		event := message(fmt.Sprintf("m%d", i), closedAt.Add(time.Minute))
+		event.Seq, event.Inbox = int64(i+1), "a"
+		events = append(events, event)
+	}
+
+	var signalled atomic.Int64
 
 	b.server.fail(func(_ context.Context, op, _ string) error {
-		if op == "start" {
-			return errBroken
+		if op == "signal" && signalled.Add(1) == 1 {
+			result := closedResult()
+			result.Seqs["a"] = 100
+			b.server.end(t, b.id, result)
 		}
 
 		return nil
 	})
 
-	_, err = b.courier.Events(t.Context(), b.key, []signals.Event{message("m1", epoch)})
-	require.ErrorIs(t, err, courier.ErrUnavailable)
-	require.Len(t, b.keeper.waiting(b.key), 1)
-	require.Zero(t, b.keeper.unparks)
-}
-
-func TestMoreParkedThanOneSignalCarries(t *testing.T) {
-	t.Parallel()
-
-	b := setup(t, courier.Config{})
-
-	for i := range 250 {
-		_, err := b.courier.Events(t.Context(), b.key, []signals.Event{tag(fmt.Sprintf("t%d", i), epoch)})
-		require.NoError(t, err)
-	}
-
-	_, err := b.courier.Events(t.Context(), b.key, []signals.Event{message("m1", epoch)})
+	got, err := b.courier.Events(t.Context(), b.key, events)
 	require.NoError(t, err)
-	require.Equal(t, 1, b.server.count(b.id))
-	require.Len(t, b.server.got(b.id, 0), 251)
-	require.Equal(t, "m1", b.server.got(b.id, 0)[250])
-	require.Len(t, b.server.run(t, b.id, 0).batches, 3)
-}
-
-func TestParkedAcrossAClosedSession(t *testing.T) {
-	t.Parallel()
-
-	b := setup(t, courier.Config{})
-	b.server.open(t, b.id)
-	b.server.end(t, b.id, closedResult())
-
-	seen := tag("m1", epoch)
-	late := tag("t1", closedAt.Add(time.Minute))
-	late.Thread = "T1"
-	fresh := tag("t2", closedAt.Add(time.Minute))
-	require.NoError(t, b.keeper.Park(t.Context(), b.key, []signals.Event{seen, late, fresh}))
-
-	got, err := b.courier.Events(t.Context(), b.key, []signals.Event{message("m9", closedAt.Add(time.Minute))})
-	require.NoError(t, err)
-	require.Equal(t, courier.Outcome{Signalled: 1}, got)
-	require.Equal(t, []string{"t2", "m9"}, b.server.got(b.id, 1))
-	require.Equal(t, []keptEvent{{"t1", 3, courier.Late}}, b.keeper.archived(b.key))
-	require.Empty(t, b.keeper.waiting(b.key))
+	require.Equal(t, slices.Concat(all(courier.Seen, 100).Fates, all(courier.Signalled, 50).Fates), got.Fates)
+	require.Len(t, b.server.got(b.id, 0), 100)
+	require.Len(t, b.server.got(b.id, 1), 50)
 }
 
 func TestRunWithoutResult(t *testing.T) {
@@ -294,7 +310,7 @@ func TestResultOfAnotherKindFallsBackToTheInput(t *testing.T) {
 
 	got, err := b.courier.Events(t.Context(), b.key, []signals.Event{message("m9", epoch)})
 	require.NoError(t, err)
-	require.Equal(t, courier.Outcome{Signalled: 1}, got)
+	require.Equal(t, courier.Signalled, got.Fates[0])
 	require.Equal(t, 2, b.server.run(t, b.id, 1).start(t).Session)
 }
 
@@ -315,7 +331,7 @@ func TestRunThatOpensWhileItIsLookedAt(t *testing.T) {
 
 	got, err := b.courier.Events(t.Context(), b.key, []signals.Event{tag("t1", epoch)})
 	require.NoError(t, err)
-	require.Equal(t, courier.Outcome{Signalled: 1}, got)
+	require.Equal(t, courier.Signalled, got.Fates[0])
 	require.Equal(t, []string{"t1"}, b.server.got(b.id, 0))
 }
 
@@ -338,33 +354,8 @@ func TestRunThatRetentionTakesWhileItIsLookedAt(t *testing.T) {
 
 	got, err := b.courier.Events(t.Context(), b.key, []signals.Event{message("m9", epoch)})
 	require.NoError(t, err)
-	require.Equal(t, courier.Outcome{Signalled: 1}, got)
+	require.Equal(t, courier.Signalled, got.Fates[0])
 	require.Equal(t, 1, b.server.count(b.id))
-}
-
-func TestBrokenKeeperPromisesNothing(t *testing.T) {
-	t.Parallel()
-
-	b := setup(t, courier.Config{})
-	b.keeper.broken = errBroken
-
-	_, err := b.courier.Events(t.Context(), b.key, []signals.Event{tag("t1", epoch)})
-	require.ErrorIs(t, err, courier.ErrUnavailable)
-	require.ErrorIs(t, err, errBroken)
-
-	b.keeper.broken = fmt.Errorf("inbox full: %w", courier.ErrBusy)
-
-	_, err = b.courier.Events(t.Context(), b.key, []signals.Event{tag("t1", epoch)})
-	require.ErrorIs(t, err, courier.ErrBusy)
-	require.NotErrorIs(t, err, courier.ErrUnavailable)
-
-	b.server.open(t, b.id)
-	b.server.end(t, b.id, closedResult())
-
-	late := message("m9", epoch)
-	_, err = b.courier.Events(t.Context(), b.key, []signals.Event{late, message("m10", closedAt.Add(time.Minute))})
-	require.ErrorIs(t, err, courier.ErrBusy)
-	require.Equal(t, 1, b.server.count(b.id), "a session was started although its batch was refused")
 }
 
 func TestTell(t *testing.T) {
@@ -375,7 +366,6 @@ func TestTell(t *testing.T) {
 
 	require.NoError(t, b.courier.Tell(t.Context(), b.key, []signals.Event{report}))
 	require.Zero(t, b.server.count(b.id))
-	require.Empty(t, b.keeper.waiting(b.key))
 
 	b.server.open(t, b.id)
 	require.NoError(t, b.courier.Tell(t.Context(), b.key, []signals.Event{report}))
@@ -384,17 +374,15 @@ func TestTell(t *testing.T) {
 	b.server.end(t, b.id, closedResult())
 	require.NoError(t, b.courier.Tell(t.Context(), b.key, []signals.Event{report}))
 	require.Equal(t, 1, b.server.count(b.id))
-	require.Empty(t, b.keeper.waiting(b.key))
 }
 
-func TestRawStaysBehindAndReachesTheKeeper(t *testing.T) {
+func TestNothingToSend(t *testing.T) {
 	t.Parallel()
 
 	b := setup(t, courier.Config{})
-	event := tag("t1", epoch)
-	event.Raw = json.RawMessage(`{"whole":true}`)
 
-	_, err := b.courier.Events(t.Context(), b.key, []signals.Event{event})
+	got, err := b.courier.Events(t.Context(), b.key, nil)
 	require.NoError(t, err)
-	require.JSONEq(t, `{"whole":true}`, string(b.keeper.waiting(b.key)[0].Raw))
+	require.Empty(t, got.Fates)
+	require.Zero(t, b.server.calls.Load())
 }

@@ -26,34 +26,6 @@ type Temporal interface {
 		filter enumspb.HistoryEventFilterType) client.HistoryEventIterator
 }
 
-// Reason says why an event was kept instead of applied.
-type Reason string
-
-// The reasons.
-const (
-	// Late events belong to a session that is closed.
-	Late Reason = "late"
-	// Orphan events could not start a conversation and met none in time.
-	Orphan Reason = "orphan"
-)
-
-// Keeper holds what cannot go to a run. Every method that changes something
-// returns only once it is durable, and takes an event it already has as done.
-type Keeper interface {
-	// HasParked reports whether anything waits for key, from memory.
-	HasParked(key signals.Key) bool
-	// Park keeps events until one comes that may start a conversation. Their
-	// Session is that of the last closed one, 0 if there was none: where they
-	// belong if nothing comes.
-	Park(ctx context.Context, key signals.Key, events []signals.Event) error
-	// Parked returns what is parked and younger than ten minutes, in order.
-	Parked(ctx context.Context, key signals.Key) ([]signals.Event, error)
-	// Unpark says that the events with these ids reached a run.
-	Unpark(ctx context.Context, key signals.Key, ids []string) error
-	// Keep archives events with a closed session, to be shown with its ticket.
-	Keep(ctx context.Context, key signals.Key, reason Reason, session int, events []signals.Event) error
-}
-
 // Observer is told about every signal, for metrics. It must not block.
 type Observer interface {
 	// Signalled is called after each signal: its name, how many events or
@@ -61,16 +33,29 @@ type Observer interface {
 	Signalled(signal string, size int, took time.Duration, err error)
 }
 
+// Fate says where one event went.
+type Fate int
+
+// The fates.
+const (
+	// Signalled events are in a run's history.
+	Signalled Fate = iota
+	// Late ones belong to a closed session.
+	Late
+	// Parked ones met no run and may not start one. They go ahead of the next
+	// event that may, or on their own to a run that somebody else started.
+	Parked
+	// Seen ones were applied by a closed session already.
+	Seen
+)
+
 // Outcome says where the events of one call went.
 type Outcome struct {
-	// Signalled are in a run's history.
-	Signalled int
-	// Late belong to a closed session and are kept with it.
-	Late int
-	// Parked wait for an event that may start a conversation.
-	Parked int
-	// Seen were applied by a closed session already; nothing was done.
-	Seen int
+	// Fates has one for each event, in the order of the call.
+	Fates []Fate
+	// Session is the closed one to which Late events belong, and Parked ones
+	// if nothing comes that starts another; 0 if there was none.
+	Session int
 }
 
 // Config holds a courier's bounds; a zero value means the default.
@@ -106,7 +91,6 @@ const defaultRetryWindow = 2 * time.Minute
 // [New]; its methods may be called at the same time.
 type Courier struct {
 	temporal Temporal
-	keeper   Keeper
 	config   Config
 	log      *slog.Logger
 
@@ -124,7 +108,7 @@ type Courier struct {
 }
 
 // New returns a courier that signals through temporal. A nil log is silent.
-func New(temporal Temporal, keeper Keeper, config Config, log *slog.Logger) *Courier {
+func New(temporal Temporal, config Config, log *slog.Logger) *Courier {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -134,7 +118,6 @@ func New(temporal Temporal, keeper Keeper, config Config, log *slog.Logger) *Cou
 
 	return &Courier{
 		temporal: temporal,
-		keeper:   keeper,
 		config:   config,
 		log:      log,
 		base:     base,
@@ -146,11 +129,17 @@ func New(temporal Temporal, keeper Keeper, config Config, log *slog.Logger) *Cou
 }
 
 // Events brings events to the conversation named by key, in order, starting
-// its run where the rules say so. It returns once every one of them is in the
-// run's history or durably kept, or with an error after which nothing is
-// promised.
+// its run where the rules say so, and says where each went: what is Signalled
+// is in the run's history, the others are the caller's to keep. Events that were
+// Parked before stand ahead of the others, in their old order; a call goes out
+// as one, in several signals if it is large. After an error nothing is promised.
 func (c *Courier) Events(ctx context.Context, key signals.Key, events []signals.Event) (Outcome, error) {
-	return c.send(ctx, key, kindEvents, events)
+	parcels, err := c.send(ctx, key, kindEvents, events)
+	if err != nil || len(parcels) == 0 {
+		return Outcome{}, err
+	}
+
+	return parcels[0].outcome, nil
 }
 
 // Tell brings events to the conversation named by key if it is running; that
@@ -200,9 +189,7 @@ func (c *Courier) Orders(ctx context.Context, key signals.Key, orders []signals.
 		all, errs = append(all, parcels...), append(errs, err)
 	}
 
-	_, err := c.await(ctx, all)
-
-	return errors.Join(append(errs, err)...)
+	return errors.Join(append(errs, c.await(ctx, all))...)
 }
 
 // Queued returns how many events and orders wait or are on their way.
@@ -240,9 +227,9 @@ func (c *Courier) Close(ctx context.Context) error {
 	}
 }
 
-func (c *Courier) send(ctx context.Context, key signals.Key, kind kind, events []signals.Event) (Outcome, error) {
+func (c *Courier) send(ctx context.Context, key signals.Key, kind kind, events []signals.Event) ([]*parcel, error) {
 	if err := checkKey(key); err != nil {
-		return Outcome{}, err
+		return nil, err
 	}
 
 	letters := make([]*letter, 0, len(events))
@@ -252,7 +239,7 @@ func (c *Courier) send(ctx context.Context, key signals.Key, kind kind, events [
 
 		raw, err := encodeEvent(&event)
 		if err != nil {
-			return Outcome{}, err
+			return nil, err
 		}
 
 		letters = append(letters, &letter{event: &event, raw: raw})
@@ -260,10 +247,10 @@ func (c *Courier) send(ctx context.Context, key signals.Key, kind kind, events [
 
 	parcels, err := c.post(ctx, address{key: key}, kind, letters)
 	if err != nil {
-		return Outcome{}, err
+		return nil, err
 	}
 
-	return c.await(ctx, parcels)
+	return parcels, c.await(ctx, parcels)
 }
 
 // maxLetter is in bytes: above it the server's limit of 2 MB for one payload

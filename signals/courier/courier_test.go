@@ -26,7 +26,7 @@ func TestNeverSeenConversationStarts(t *testing.T) {
 
 	got, err := b.courier.Events(t.Context(), b.key, []signals.Event{message("m1", epoch)})
 	require.NoError(t, err)
-	require.Equal(t, courier.Outcome{Signalled: 1}, got)
+	require.Equal(t, went(courier.Signalled), got)
 
 	r := b.server.run(t, b.id, 0)
 	require.Equal(t, []string{signals.ConversationWorkflow}, r.types)
@@ -36,7 +36,6 @@ func TestNeverSeenConversationStarts(t *testing.T) {
 	require.Zero(t, r.options.WorkflowExecutionTimeout)
 	require.Equal(t, enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE, r.options.WorkflowIDReusePolicy)
 	require.Equal(t, signals.Start{Version: 1, Session: 1}, r.start(t), "it need not ask which session it is")
-	require.Zero(t, b.keeper.reads, "the keeper was asked although nothing is parked")
 }
 
 func TestHashedChatIDIsHandedOver(t *testing.T) {
@@ -128,7 +127,7 @@ func TestLargeCallIsCutIntoSignals(t *testing.T) {
 
 	got, err := b.courier.Events(t.Context(), b.key, events)
 	require.NoError(t, err)
-	require.Equal(t, courier.Outcome{Signalled: 330}, got)
+	require.Equal(t, all(courier.Signalled, 330), got)
 
 	r := b.server.run(t, b.id, 0)
 	require.Len(t, b.server.got(b.id, 0), 330)
@@ -283,7 +282,7 @@ func TestErrorsOfTemporal(t *testing.T) {
 		"away":              {serviceerror.NewUnavailable("connection refused"), courier.ErrUnavailable},
 		"slow":              {context.DeadlineExceeded, courier.ErrUnavailable},
 		"no such namespace": {serviceerror.NewNamespaceNotFound("default"), courier.ErrUnavailable},
-		"too many signals":  {serviceerror.NewInvalidArgument("exceeded workflow execution limit"), courier.ErrRefused},
+		"bad argument":      {serviceerror.NewInvalidArgument("blob too large"), courier.ErrRefused},
 	}
 
 	for name, test := range tests {
@@ -302,7 +301,6 @@ func TestErrorsOfTemporal(t *testing.T) {
 			require.ErrorIs(t, b.courier.Tell(t.Context(), b.key, []signals.Event{tag("t1", epoch)}), test.want)
 			require.ErrorIs(t, b.courier.Orders(t.Context(), b.key, []signals.Order{order("ops", 1, 1)}), test.want)
 			require.EqualValues(t, 4, b.server.calls.Load(), "repeated although the client repeats by itself")
-			require.Empty(t, b.keeper.waiting(b.key))
 		})
 	}
 }
@@ -327,19 +325,42 @@ func TestClosingRunIsTriedAgain(t *testing.T) {
 	require.Equal(t, []string{"m1"}, b.server.got(b.id, 0))
 }
 
-func TestClosingForEverEndsWithThePatience(t *testing.T) {
+func TestHoldingForEverEndsWithThePatience(t *testing.T) {
 	t.Parallel()
 
-	b := setup(t, courier.Config{Patience: 100 * time.Millisecond})
+	tests := map[string]struct {
+		fails error
+		held  bool
+	}{
+		"closing": {
+			serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW, "workflow is closing"), true,
+		},
+		"too many signals": {serviceerror.NewInvalidArgument("exceeded workflow execution limit for signal events"), true},
+		"too many requests": {
+			serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT, "namespace rate limit exceeded"), false,
+		},
+	}
 
-	b.server.fail(func(context.Context, string, string) error {
-		return serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW, "workflow is closing")
-	})
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 
-	begun := time.Now()
-	_, err := b.courier.Events(t.Context(), b.key, []signals.Event{message("m1", epoch)})
-	require.ErrorIs(t, err, courier.ErrUnavailable)
-	require.Less(t, time.Since(begun), 3*time.Second)
+			b := setup(t, courier.Config{Patience: 100 * time.Millisecond})
+			b.server.fail(func(context.Context, string, string) error { return test.fails })
+
+			for _, event := range []signals.Event{message("m1", epoch), tag("t1", epoch)} {
+				begun := time.Now()
+				_, err := b.courier.Events(t.Context(), b.key, []signals.Event{event})
+				require.ErrorIs(t, err, courier.ErrUnavailable)
+				require.ErrorIs(t, err, test.fails)
+				require.NotErrorIs(t, err, courier.ErrRefused, "would be given up for good")
+				require.Equal(t, test.held, errors.Is(err, courier.ErrHeld))
+				require.Less(t, time.Since(begun), 3*time.Second)
+			}
+
+			require.Greater(t, b.server.calls.Load(), int64(2), "not repeated")
+		})
+	}
 }
 
 func TestBadInputIsRefusedAlone(t *testing.T) {
@@ -424,7 +445,7 @@ func TestCloseGivesUpWithItsContext(t *testing.T) {
 	t.Parallel()
 
 	s := newServer()
-	c := courier.New(s, newKeeper(), courier.Config{}, nil)
+	c := courier.New(s, courier.Config{}, nil)
 
 	s.fail(func(ctx context.Context, _, _ string) error {
 		<-ctx.Done()

@@ -38,10 +38,13 @@ func (c *Courier) deliver(way *lane, batch []*parcel) {
 	ctx, cancel := c.patience(batch)
 	defer cancel()
 
-	err := c.persist(ctx, batch, func(ctx context.Context) error {
+	session := 0
+	err := c.persist(ctx, batch, func(ctx context.Context) (err error) {
 		switch batch[0].kind {
 		case kindEvents:
-			return c.conversation(ctx, way.to.key, letters)
+			session, err = c.conversation(ctx, way.to.key, letters)
+
+			return err
 		case kindTell:
 			return c.tell(ctx, way.to.key, letters)
 		case kindOrders:
@@ -55,7 +58,7 @@ func (c *Courier) deliver(way *lane, batch []*parcel) {
 			"workflow_id", way.id, "size", len(letters), "error", err)
 	}
 
-	c.finish(batch, err)
+	c.finish(batch, session, err)
 }
 
 // patience returns the context of a batch: until the last of its callers gives
@@ -158,12 +161,22 @@ func (c *Courier) start(ctx context.Context, id string, letters []*letter, how o
 		return err
 	}
 
-	for _, run := range runs[1:] {
-		if err := c.signal(ctx, id, run); err != nil {
-			if isNotFound(err) {
-				return fmt.Errorf("signal %s: %w: %w", id, errAgain, err)
-			}
+	if err := c.signalAll(ctx, id, runs[1:]); err != nil {
+		if isNotFound(err) {
+			return fmt.Errorf("signal %s: %w: %w", id, ErrHeld, err)
+		}
 
+		return err
+	}
+
+	return nil
+}
+
+// signalAll sends several signals, one after the other. The workflow may end
+// between two of them; what it has taken, the next attempt finds in its result.
+func (c *Courier) signalAll(ctx context.Context, id string, runs [][]*letter) error {
+	for _, run := range runs {
+		if err := c.signal(ctx, id, run); err != nil {
 			return err
 		}
 	}
@@ -223,7 +236,7 @@ func payloadOf(letters []*letter) (string, any) {
 	return signals.EventsSignal, signals.Batch{Summary: signals.Summarize(events), Events: raws}
 }
 
-func settle(letters []*letter, where fate) {
+func settle(letters []*letter, where Fate) {
 	for _, l := range letters {
 		l.fate = where
 	}

@@ -43,7 +43,7 @@ func (c *Courier) delivery(ctx context.Context, to address, letters []*letter) e
 	}
 
 	if last.state != runClosed {
-		return errAgain
+		return ErrHeld
 	}
 
 	counters := c.countersOf(ctx, to, last)

@@ -3,7 +3,9 @@ package courier
 import (
 	"errors"
 	"fmt"
+	"strings"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 )
 
@@ -11,8 +13,8 @@ import (
 // any of them nothing is promised: the message may or may not have arrived, and
 // sending it again is harmless.
 var (
-	// ErrUnavailable says that Temporal or the keeper did not answer in time;
-	// the HTTP API answers it with 503.
+	// ErrUnavailable says that Temporal did not answer in time; the HTTP API
+	// answers it with 503.
 	ErrUnavailable = errors.New("temporal unavailable")
 	// ErrBusy says that too much is queued already; the HTTP API answers it
 	// with 503.
@@ -25,9 +27,19 @@ var (
 	ErrClosed = fmt.Errorf("courier closed: %w", ErrUnavailable)
 )
 
-// errAgain marks what a short pause mends: a run that is just closing, or one
-// that another gateway has just started.
-var errAgain = fmt.Errorf("run is changing hands: %w", ErrUnavailable)
+// errAgain marks what a short pause may mend.
+var errAgain = fmt.Errorf("not now: %w", ErrUnavailable)
+
+// ErrHeld says that it is the workflow itself that takes nothing at the moment:
+// it is just closing, or starting at another gateway, or has more signals than
+// the server allows until it continues as new. Others are not concerned. It is
+// an [ErrUnavailable].
+var ErrHeld = fmt.Errorf("run is held up: %w", errAgain)
+
+// signalLimit is how the server refuses the signal after the 10,000th of a run
+// (go.temporal.io/server v1.32.1, service/history/consts). It says so with
+// InvalidArgument, although the next run takes it.
+const signalLimit = "exceeded workflow execution limit for signal events"
 
 // classify turns an error of the Temporal client into one of the above.
 func classify(doing string, err error) error {
@@ -35,28 +47,29 @@ func classify(doing string, err error) error {
 		return nil
 	}
 
-	if _, exhausted := errors.AsType[*serviceerror.ResourceExhausted](err); exhausted {
-		return fmt.Errorf("%s: %w: %w", doing, errAgain, err)
+	kind := ErrUnavailable
+
+	if exhausted, ok := errors.AsType[*serviceerror.ResourceExhausted](err); ok {
+		kind = errAgain
+
+		if exhausted.Cause == enumspb.RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW {
+			kind = ErrHeld
+		}
 	}
 
-	if _, invalid := errors.AsType[*serviceerror.InvalidArgument](err); invalid {
-		return fmt.Errorf("%s: %w: %w", doing, ErrRefused, err)
+	if invalid, ok := errors.AsType[*serviceerror.InvalidArgument](err); ok {
+		kind = ErrRefused
+
+		if strings.Contains(invalid.Message, signalLimit) {
+			kind = ErrHeld
+		}
 	}
 
-	return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
-}
-
-// keeperError turns an error of the keeper into one of the above; the keeper may use
-// them itself.
-func keeperError(doing string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, ErrBusy), errors.Is(err, ErrRefused), errors.Is(err, ErrUnavailable):
+	if errors.Is(err, kind) {
 		return fmt.Errorf("%s: %w", doing, err)
-	default:
-		return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
 	}
+
+	return fmt.Errorf("%s: %w: %w", doing, kind, err)
 }
 
 func isNotFound(err error) bool {

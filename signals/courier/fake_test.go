@@ -3,7 +3,6 @@ package courier_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -339,98 +338,17 @@ func (e *events) Next() (*historypb.HistoryEvent, error) {
 	return next, nil
 }
 
-// keeper is a courier.Keeper in memory.
-type keeper struct {
-	mu      sync.Mutex
-	parked  map[signals.Key][]signals.Event
-	kept    map[signals.Key][]keptEvent
-	broken  error
-	reads   int
-	unparks int
-}
+// went is an outcome without a session.
+func went(fates ...courier.Fate) courier.Outcome { return courier.Outcome{Fates: fates} }
 
-type keptEvent struct {
-	id      string
-	session int
-	reason  courier.Reason
-}
-
-func newKeeper() *keeper {
-	return &keeper{parked: make(map[signals.Key][]signals.Event), kept: make(map[signals.Key][]keptEvent)}
-}
-
-func (k *keeper) HasParked(key signals.Key) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-
-	return len(k.parked[key]) > 0
-}
-
-func (k *keeper) Park(_ context.Context, key signals.Key, events []signals.Event) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-
-	if k.broken != nil {
-		return k.broken
-	}
-
-	k.parked[key] = append(k.parked[key], events...)
-
-	return nil
-}
-
-func (k *keeper) Parked(_ context.Context, key signals.Key) ([]signals.Event, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-
-	k.reads++
-
-	return slices.Clone(k.parked[key]), k.broken
-}
-
-func (k *keeper) Unpark(_ context.Context, key signals.Key, ids []string) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-
-	k.unparks++
-	k.parked[key] = slices.DeleteFunc(k.parked[key], func(e signals.Event) bool { return slices.Contains(ids, e.ID) })
-
-	return nil
-}
-
-func (k *keeper) Keep(_ context.Context, key signals.Key, reason courier.Reason, session int, events []signals.Event) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-
-	if k.broken != nil {
-		return k.broken
-	}
-
-	for i := range events {
-		k.kept[key] = append(k.kept[key], keptEvent{id: events[i].ID, session: session, reason: reason})
-	}
-
-	return nil
-}
-
-func (k *keeper) waiting(key signals.Key) []signals.Event {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-
-	return slices.Clone(k.parked[key])
-}
-
-func (k *keeper) archived(key signals.Key) []keptEvent {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-
-	return slices.Clone(k.kept[key])
+// all is an outcome of many events with the same fate.
+func all(fate courier.Fate, n int) courier.Outcome {
+	return courier.Outcome{Fates: slices.Repeat([]courier.Fate{fate}, n)}
 }
 
 // bundle is what most tests need.
 type bundle struct {
 	server  *server
-	keeper  *keeper
 	courier *courier.Courier
 	key     signals.Key
 	id      string
@@ -439,9 +357,9 @@ type bundle struct {
 func setup(t *testing.T, config courier.Config) *bundle {
 	t.Helper()
 
-	b := &bundle{server: newServer(), keeper: newKeeper(), key: signals.Key{Source: "livechat", Conversation: "C1"}}
+	b := &bundle{server: newServer(), key: signals.Key{Source: "livechat", Conversation: "C1"}}
 	b.id = b.key.WorkflowID()
-	b.courier = courier.New(b.server, b.keeper, config, nil)
+	b.courier = courier.New(b.server, config, nil)
 
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -470,5 +388,3 @@ func tag(id string, at time.Time) signals.Event {
 		Tag: &signals.Tag{Name: "vip"},
 	}
 }
-
-var errBroken = errors.New("disk on fire")

@@ -20,12 +20,12 @@ func judge(past pastSession, window time.Duration, letters []*letter) []*letter 
 	for _, l := range letters {
 		switch {
 		case wasSeen(l.event, past.Seqs, seen, window):
-			l.fate = fateSeen
+			l.fate = Seen
 		case past.Past(l.event):
-			l.fate = fateLate
+			l.fate = Late
 		default:
 			// Not yet signalled; this only undoes what an attempt before said.
-			l.fate = fateSignalled
+			l.fate = Signalled
 
 			rest = append(rest, l)
 		}

@@ -19,16 +19,6 @@ const (
 	kindOrders
 )
 
-// fate is where a letter went.
-type fate int
-
-const (
-	fateSignalled fate = iota
-	fateLate
-	fateParked
-	fateSeen
-)
-
 // address is where a lane leads: to a conversation, or to what delivers to
 // target for it.
 type address struct {
@@ -57,11 +47,12 @@ type letter struct {
 	event *signals.Event
 	order *signals.Order
 	raw   json.RawMessage
-	fate  fate
+	fate  Fate
 }
 
-// parcel is what one call has in a lane, at most what one signal carries; a
-// larger call makes several.
+// parcel is what one call has in a lane. Events of one call stay together, since
+// one of them may start the run that the others need; of orders a parcel has at
+// most what one signal carries.
 type parcel struct {
 	kind    kind
 	lane    string
@@ -73,7 +64,8 @@ type parcel struct {
 	gone     <-chan struct{}
 	deadline time.Time
 
-	done    chan struct{}
+	done chan struct{}
+	// outcome is that of events.
 	outcome Outcome
 	err     error
 }
@@ -148,7 +140,12 @@ func (c *Courier) post(ctx context.Context, to address, kind kind, letters []*le
 	deadline, _ := ctx.Deadline()
 	parcels := make([]*parcel, 0, 1)
 
-	for _, run := range pack(letters) {
+	runs := [][]*letter{letters}
+	if kind != kindEvents {
+		runs = pack(letters)
+	}
+
+	for _, run := range runs {
 		parcels = append(parcels, &parcel{
 			kind: kind, lane: id, source: to.key.Source, letters: run, size: weigh(run...),
 			gone: ctx.Done(), deadline: deadline, done: make(chan struct{}),
@@ -199,11 +196,8 @@ func (c *Courier) admit(source string, size load) error {
 
 // await returns once all parcels are done or ctx has ended; what has not gone
 // out by then never does.
-func (c *Courier) await(ctx context.Context, parcels []*parcel) (Outcome, error) {
-	var (
-		total Outcome
-		first error
-	)
+func (c *Courier) await(ctx context.Context, parcels []*parcel) error {
+	var first error
 
 	for _, p := range parcels {
 		select {
@@ -211,21 +205,15 @@ func (c *Courier) await(ctx context.Context, parcels []*parcel) (Outcome, error)
 		case <-ctx.Done():
 			c.withdraw(parcels)
 
-			return Outcome{}, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+			return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
 		}
-
-		total = total.plus(p.outcome)
 
 		if first == nil {
 			first = p.err
 		}
 	}
 
-	if first != nil {
-		return Outcome{}, first
-	}
-
-	return total, nil
+	return first
 }
 
 // withdraw takes parcels that still wait out of their lane.
@@ -342,7 +330,7 @@ func (c *Courier) take(way *lane) []*parcel {
 }
 
 // finish answers the callers.
-func (c *Courier) finish(batch []*parcel, err error) {
+func (c *Courier) finish(batch []*parcel, session int, err error) {
 	c.mu.Lock()
 
 	for _, p := range batch {
@@ -354,7 +342,7 @@ func (c *Courier) finish(batch []*parcel, err error) {
 	for _, p := range batch {
 		p.err = err
 		if err == nil {
-			p.outcome = count(p.letters)
+			p.outcome = Outcome{Fates: fates(p.letters), Session: session}
 		}
 
 		close(p.done)
@@ -370,28 +358,11 @@ func (p *parcel) abandoned() bool {
 	}
 }
 
-func count(letters []*letter) Outcome {
-	var outcome Outcome
-
+func fates(letters []*letter) []Fate {
+	all := make([]Fate, len(letters))
 	for i := range letters {
-		switch letters[i].fate {
-		case fateSignalled:
-			outcome.Signalled++
-		case fateLate:
-			outcome.Late++
-		case fateParked:
-			outcome.Parked++
-		case fateSeen:
-			outcome.Seen++
-		}
+		all[i] = letters[i].fate
 	}
 
-	return outcome
-}
-
-func (o Outcome) plus(other Outcome) Outcome {
-	return Outcome{
-		Signalled: o.Signalled + other.Signalled, Late: o.Late + other.Late,
-		Parked: o.Parked + other.Parked, Seen: o.Seen + other.Seen,
-	}
+	return all
 }

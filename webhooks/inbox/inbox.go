@@ -32,11 +32,22 @@ var (
 	ErrBadCursor = errors.New("bad cursor")
 )
 
+// Reason says why an event is kept with a closed session.
+type Reason string
+
+// The reasons.
+const (
+	// Late events came for a session that was closed.
+	Late Reason = "late"
+	// Orphan events could not start a conversation and met none in time.
+	Orphan Reason = "orphan"
+)
+
 // state is where a kept event stands.
 const (
 	stateParked = "parked"
-	stateLate   = string(courier.Late)
-	stateOrphan = string(courier.Orphan)
+	stateLate   = string(Late)
+	stateOrphan = string(Orphan)
 )
 
 const (
@@ -92,8 +103,6 @@ type Inbox struct {
 
 // holding is how much of one source is on disk.
 type holding struct{ parked, archived, account int }
-
-var _ courier.Keeper = (*Inbox)(nil)
 
 // New makes the inbox on db, creating or upgrading its tables. The database
 // stays the caller's to close, after [Inbox.Flush].

@@ -247,9 +247,9 @@ func TestKeepBySession(t *testing.T) {
 	t.Parallel()
 
 	in, now := setup(t, inbox.Config{})
-	require.NoError(t, in.Keep(t.Context(), key(), courier.Late, 1, []signals.Event{tag("t1", now.Now()), tag("t2", now.Now())}))
-	require.NoError(t, in.Keep(t.Context(), key(), courier.Late, 1, []signals.Event{tag("t2", now.Now())}))
-	require.NoError(t, in.Keep(t.Context(), key(), courier.Orphan, 2, []signals.Event{tag("t3", now.Now())}))
+	require.NoError(t, in.Keep(t.Context(), key(), inbox.Late, 1, []signals.Event{tag("t1", now.Now()), tag("t2", now.Now())}))
+	require.NoError(t, in.Keep(t.Context(), key(), inbox.Late, 1, []signals.Event{tag("t2", now.Now())}))
+	require.NoError(t, in.Keep(t.Context(), key(), inbox.Orphan, 2, []signals.Event{tag("t3", now.Now())}))
 
 	kept, err := in.Kept(t.Context(), key(), 1)
 	require.NoError(t, err)
@@ -276,7 +276,7 @@ func TestEverythingOutlivesTheProcess(t *testing.T) {
 
 	in, db := open(t, path, inbox.Config{Now: now.Now, MaxParked: 2, MaxAccount: 1})
 	require.NoError(t, in.Park(t.Context(), key(), []signals.Event{tag("t1", now.Now())}))
-	require.NoError(t, in.Keep(t.Context(), key(), courier.Late, 1, []signals.Event{tag("t2", now.Now())}))
+	require.NoError(t, in.Keep(t.Context(), key(), inbox.Late, 1, []signals.Event{tag("t2", now.Now())}))
 
 	_, _, err := in.LogAccount(t.Context(), "livechat", []signals.Event{tag("a1", now.Now())})
 	require.NoError(t, err)
@@ -338,7 +338,7 @@ func TestBounds(t *testing.T) {
 			events = append(events, tag(id, now.Now()))
 		}
 
-		return in.Keep(t.Context(), key(), courier.Late, 1, events)
+		return in.Keep(t.Context(), key(), inbox.Late, 1, events)
 	}
 	require.ErrorIs(t, late("l1", "l2", "l3"), inbox.ErrFull)
 	require.NoError(t, late("l1", "l2"))
@@ -390,12 +390,12 @@ func TestPruneLeavesWhatIsYoungOrWaits(t *testing.T) {
 
 	in, now := setup(t, inbox.Config{})
 	require.NoError(t, in.Park(t.Context(), key(), []signals.Event{tag("t1", now.Now())}))
-	require.NoError(t, in.Keep(t.Context(), key(), courier.Late, 1, []signals.Event{tag("t2", now.Now())}))
+	require.NoError(t, in.Keep(t.Context(), key(), inbox.Late, 1, []signals.Event{tag("t2", now.Now())}))
 	_, _, err := in.LogAccount(t.Context(), "livechat", []signals.Event{tag("a1", now.Now())})
 	require.NoError(t, err)
 
 	now.turn(time.Hour)
-	require.NoError(t, in.Keep(t.Context(), key(), courier.Late, 1, []signals.Event{tag("t3", now.Now())}))
+	require.NoError(t, in.Keep(t.Context(), key(), inbox.Late, 1, []signals.Event{tag("t3", now.Now())}))
 	_, _, err = in.LogAccount(t.Context(), "livechat", []signals.Event{tag("a2", now.Now())})
 	require.NoError(t, err)
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/parleyhq/parley/signals"
-	"github.com/parleyhq/parley/signals/courier"
 )
 
 // Kept counts what the inbox has of one conversation.
@@ -39,7 +38,7 @@ func (in *Inbox) Park(ctx context.Context, key signals.Key, events []signals.Eve
 // Keep archives events with a closed session of a conversation; one that is
 // there already is not archived twice.
 func (in *Inbox) Keep(
-	ctx context.Context, key signals.Key, reason courier.Reason, session int, events []signals.Event,
+	ctx context.Context, key signals.Key, reason Reason, session int, events []signals.Event,
 ) error {
 	return in.keep(ctx, key, string(reason), func(*signals.Event) int { return session }, events)
 }
