@@ -62,7 +62,9 @@ func (e fatalError) Error() string { return e.text }
 func (e fatalError) portTaken() bool { return strings.HasSuffix(e.text, syscall.EADDRINUSE.Error()) }
 
 // concerns reports whether the text names an address.
-func (e fatalError) concerns(addr netip.AddrPort) bool { return strings.Contains(e.text, " "+addr.String()+":") }
+func (e fatalError) concerns(addr netip.AddrPort) bool {
+	return strings.Contains(e.text, " "+addr.String()+":")
+}
 
 func newServerLogger(out *slog.Logger, level slog.Level) *serverLogger {
 	gate := &logGate{out: out, level: level, repeats: make(map[string]*repeat)}

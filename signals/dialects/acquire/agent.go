@@ -28,26 +28,27 @@ func readUser(data object) person {
 	return person{id: data.peek(userKeys()...)}
 }
 
-// takeUser is readUser, and removes what the encoder writes.
-func takeUser(data object) person {
-	who := readUser(data)
-	if data.peek("userId") == who.id {
-		data.take("userId")
+func userOf(data object) string { return readUser(data).id }
+
+// agentOf is userOf for "Agent Status Change", whose data may be the agent.
+func agentOf(data object) string {
+	if id := userOf(data); id != "" {
+		return id
 	}
 
-	return who
+	return data.peek("id")
 }
 
 // user reads user:case-invite and user:case-joined, whose data is not
 // documented. What names no case or no user says nothing, and is kept.
 func (d *decoder) user() []signals.Event {
-	conversation, who := d.caseID(), readUser(d.data)
+	conversation, who := caseOf(d.data), readUser(d.data)
 	if conversation == "" || who.id == "" {
 		return d.unknown()
 	}
 
-	d.takeCaseID()
-	takeUser(d.data)
+	d.data.takeSole(keyCase, caseOf)
+	d.data.takeSole(keyUser, userOf)
 
 	event := signals.Event{Conversation: conversation, At: d.date(d.data.peek("dateCreated"))}
 
@@ -71,23 +72,14 @@ func (d *decoder) user() []signals.Event {
 // captures: available, unavailable, and which of the channels chat, email and
 // VOIP are on.
 func (d *decoder) agentStatus() []signals.Event {
-	who := takeUser(d.data)
-	if who.id == "" {
-		who.id = d.data.peek("id")
-	}
-
-	if who.id == "" {
+	who, id := readUser(d.data), d.data.takeSole(keyUser, agentOf)
+	if id == "" {
 		return d.unknown()
 	}
 
-	agent := &signals.Agent{ID: who.id, Name: who.name, Email: who.email}
+	agent := &signals.Agent{ID: id, Name: who.name, Email: who.email}
 	channels := &signals.AgentChannels{}
-
-	for _, key := range [...]string{"status", "state", "availability", "channels"} {
-		for _, word := range words(d.data[key]) {
-			captured(agent, channels, word)
-		}
-	}
+	capture(agent, channels, d.data)
 
 	switches := readObject(d.data["channels"])
 	if switches == nil {
@@ -104,9 +96,7 @@ func (d *decoder) agentStatus() []signals.Event {
 		agent.Channels = channels
 	}
 
-	if agent.PlatformStatus == d.data.peek("status") {
-		d.data.take("status")
-	}
+	d.data.takeSole(keyStatus, wordOf)
 
 	event := signals.Event{
 		Type: signals.AgentStatusChanged, At: d.date(d.data.peek("dateCreated")), Agent: agent,
@@ -115,6 +105,24 @@ func (d *decoder) agentStatus() []signals.Event {
 	keep(&event, levelEnvelope, d.top)
 
 	return []signals.Event{event}
+}
+
+// capture enters the words of the page wherever they stand.
+func capture(agent *signals.Agent, channels *signals.AgentChannels, data object) {
+	for _, key := range [...]string{keyStatus, "state", "availability", "channels"} {
+		for _, word := range words(data[key]) {
+			captured(agent, channels, word)
+		}
+	}
+}
+
+// wordOf is the agent's status in Acquire's word.
+func wordOf(data object) string {
+	var agent signals.Agent
+
+	capture(&agent, &signals.AgentChannels{}, data)
+
+	return agent.PlatformStatus
 }
 
 // captured enters one word of the page.

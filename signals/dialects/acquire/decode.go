@@ -20,6 +20,9 @@ const (
 	// levelForm tells where a message stood, unless it stood where the encoder
 	// puts it by itself.
 	levelForm = "message_form"
+	// levelPlace tells that the fields of version 1 stood where those of the same
+	// event do not stand in its documentation.
+	levelPlace = "fields_place"
 )
 
 // Prefixes that keep the ids of contacts and visitors apart from those of
@@ -28,6 +31,16 @@ const (
 	contactPrefix = "contact-"
 	visitorPrefix = "visitor-"
 	agentPrefix   = "agent-"
+)
+
+// Members under which the encoder writes what may stand elsewhere, too.
+const (
+	keyCase   = "caseId"
+	keyUser   = "userId"
+	keyID     = "id"
+	keyText   = "message"
+	keyDate   = "dateCreated"
+	keyStatus = "status"
 )
 
 // maxNameBytes bounds a name that every event or message repeats.
@@ -163,10 +176,10 @@ func keep(event *signals.Event, level string, rest object) {
 // unknown keeps a webhook that has no meaning here yet, with the conversation
 // it names, if any.
 func (d *decoder) unknown() []signals.Event {
-	conversation := d.caseID()
+	conversation := caseOf(d.data)
 
 	if isLegacy(d.name) {
-		conversation = d.flat().said(keysOfLegacyID()...)
+		conversation = legacyID(d.flat())
 	}
 
 	if len(conversation) > signals.MaxConversationBytes {
@@ -176,27 +189,27 @@ func (d *decoder) unknown() []signals.Event {
 	return []signals.Event{{Type: signals.Unknown, Conversation: conversation}}
 }
 
-// caseID looks for the case where the documentation leaves open how it is named.
-func (d *decoder) caseID() string {
-	if id := d.data.peek("caseId", "case_id"); id != "" {
+// caseOf looks for the case where the documentation leaves open how data names
+// it.
+func caseOf(data object) string {
+	if id := data.peek("caseId", "case_id"); id != "" {
 		return id
 	}
 
-	if id := readObject(d.data["case"]).peek("caseId", "id"); id != "" {
+	if id := readObject(data["case"]).peek("caseId", "id"); id != "" {
 		return id
 	}
 
-	return readObject(d.data["message"]).peek("caseId", "case_id")
+	return readObject(data["message"]).peek("caseId", "case_id")
 }
 
-// takeCaseID is caseID, and removes what the encoder writes.
-func (d *decoder) takeCaseID() string {
-	id := d.caseID()
-	if id != "" && d.data.peek("caseId") == id {
-		d.data.take("caseId")
+// openedOf is caseOf for "Case new", whose data may be the case itself.
+func openedOf(data object) string {
+	if id := caseOf(data); id != "" {
+		return id
 	}
 
-	return id
+	return data.peek("id")
 }
 
 // status reads case:status: the change itself, what it says about the contact,
@@ -258,11 +271,7 @@ func statusTo(word string) string {
 
 // opened reads "Case new", whose data is taken to be that of case:status.
 func (d *decoder) opened() []signals.Event {
-	conversation := d.takeCaseID()
-	if conversation == "" {
-		conversation = d.data.peek("id")
-	}
-
+	conversation := d.data.takeSole(keyCase, openedOf)
 	if conversation == "" {
 		return d.unknown()
 	}
@@ -326,6 +335,16 @@ func (d *decoder) contact(conversation string, raw json.RawMessage) ([]signals.E
 	}
 }
 
+// takeField takes a field unless the contact itself says something under its
+// name, beside which the encoder writes none.
+func takeField(fields, contact object, name string) string {
+	if contact.peek(name) != "" {
+		return fields.peek(name)
+	}
+
+	return fields.take(name)
+}
+
 // readContact returns nothing if raw says nothing, else the customer and what
 // has no place in it.
 func readContact(raw json.RawMessage) (*signals.Customer, object) {
@@ -344,7 +363,8 @@ func readContact(raw json.RawMessage) (*signals.Customer, object) {
 	if len(fields) > 0 {
 		delete(rest, "fields")
 
-		customer.Name, customer.Email, customer.Phone = fields.take("name"), fields.take("email"), fields.take("phone")
+		customer.Name, customer.Email, customer.Phone = takeField(fields, rest, "name"),
+			takeField(fields, rest, "email"), takeField(fields, rest, "phone")
 	} else {
 		customer.Name, customer.Email, customer.Phone = rest.peek("name"), rest.peek("email"), rest.peek("phone")
 	}

@@ -73,7 +73,7 @@ func write(event *signals.Event, transcript []object) ([]byte, error) {
 
 	top := rest(event, levelEnvelope)
 
-	if version(event) == versionLegacy && name != legacyStart {
+	if version(event) == versionLegacy && placeOf(event, name) == placeBeside {
 		maps.Copy(top, data)
 	} else {
 		top.put(keyData, data)
@@ -177,9 +177,7 @@ func statusWord(event *signals.Event) string {
 }
 
 func writeOpened(event *signals.Event, data object) object {
-	if data["id"] == nil {
-		data.set("caseId", event.Conversation)
-	}
+	data.setRead(keyCase, event.Conversation, openedOf)
 
 	if version(event) == "" {
 		data.set("status", statusPending)
@@ -214,15 +212,15 @@ func writeContact(customer *signals.Customer, contact object) object {
 	contact.set("id", strings.TrimPrefix(customer.ID, contactPrefix))
 
 	fields := object(customer.Fields).clone()
-	if contact["name"] == nil {
+	if contact.peek("name") == "" {
 		fields.set("name", customer.Name)
 	}
 
-	if contact["email"] == nil {
+	if contact.peek("email") == "" {
 		fields.set("email", customer.Email)
 	}
 
-	if contact["phone"] == nil {
+	if contact.peek("phone") == "" {
 		fields.set("phone", customer.Phone)
 	}
 
@@ -252,9 +250,7 @@ func writeNew(event *signals.Event, data object) object {
 		data.put("message", message)
 	}
 
-	if !namesCase(data, message) {
-		data.set("caseId", event.Conversation)
-	}
+	data.setRead(keyCase, event.Conversation, caseOf)
 
 	// Who wrote stands beside the transcript, from which a message may come.
 	if who := event.Actor; who != nil && who.Role == signals.RoleVisitor && who.ID != "" && who.Name+who.Email != "" {
@@ -262,11 +258,6 @@ func writeNew(event *signals.Event, data object) object {
 	}
 
 	return data
-}
-
-// namesCase reports whether what came names the case otherwise than by caseId.
-func namesCase(data, message object) bool {
-	return data["case_id"] != nil || data["case"] != nil || message["caseId"] != nil || message["case_id"] != nil
 }
 
 // writeMessage returns nil for what is no message of Acquire's, or none that a
@@ -280,10 +271,10 @@ func writeMessage(event *signals.Event) object {
 			return nil
 		}
 
-		o.set("id", event.Message.ID)
+		o.setRead(keyID, event.Message.ID, messageID)
 		o.set("channel", event.Message.Channel)
 		o.set("seen", event.Message.Seen)
-		setText(o, event.Message.Text)
+		o.setRead(keyText, event.Message.Text, textOf)
 		o.set("type", messageType(event.Message.Kind))
 	case event.Type == signals.SystemNoted && event.Note != nil:
 		if event.Note.Visibility == signals.VisibleToAgents {
@@ -291,10 +282,10 @@ func writeMessage(event *signals.Event) object {
 		}
 
 		if natural(event.ID) {
-			o.set("id", event.ID)
+			o.setRead(keyID, event.ID, messageID)
 		}
 
-		setText(o, event.Note.Text)
+		o.setRead(keyText, event.Note.Text, textOf)
 		o.set("type", typeEvent)
 	default:
 		return nil
@@ -310,17 +301,11 @@ func writeMessage(event *signals.Event) object {
 
 	setSender(o, event.Actor)
 
-	if o.peek("date_created", "createdAt") == "" && !event.At.IsZero() {
-		o.set("dateCreated", writeDate(event.At))
+	if dateOf(o) == "" && !event.At.IsZero() {
+		o.set(keyDate, writeDate(event.At))
 	}
 
 	return o
-}
-
-func setText(o object, text string) {
-	if o.peek("text", "body", "msg") == "" {
-		o.set("message", text)
-	}
 }
 
 func messageType(kind signals.MessageKind) string {
@@ -366,23 +351,10 @@ func writeJoined(event *signals.Event, data object) object {
 }
 
 func withUser(event *signals.Event, data object, id string) object {
-	setUser(data, id)
-
-	if !namesCase(data, readObject(data["message"])) {
-		data.set("caseId", event.Conversation)
-	}
+	data.setRead(keyUser, id, userOf)
+	data.setRead(keyCase, event.Conversation, caseOf)
 
 	return data
-}
-
-func setUser(data object, id string) {
-	for _, key := range userKeys() {
-		if data[key] != nil {
-			return
-		}
-	}
-
-	data.set("userId", id)
 }
 
 func writeAgent(event *signals.Event, data object) object {
@@ -391,17 +363,13 @@ func writeAgent(event *signals.Event, data object) object {
 		return nil
 	}
 
-	if data["id"] == nil {
-		setUser(data, agent.ID)
-	}
-
-	data.set("status", agent.PlatformStatus)
+	data.setRead(keyUser, agent.ID, agentOf)
 
 	if version(event) != "" {
+		data.setRead(keyStatus, agent.PlatformStatus, wordOf)
+
 		return data
 	}
-
-	delete(data, "status") // another platform's word
 
 	if agent.Status == signals.AgentAccepting {
 		data.set("status", "available")

@@ -28,11 +28,18 @@ func writeLegacy(event *signals.Event) (string, object) {
 		return "", nil
 	}
 
-	if fields.said(keysOfLegacyID()...) == "" {
-		fields["id"] = quote(event.Conversation)
-	}
+	fields.setRead(keyID, event.Conversation, legacyID)
 
 	return name, fields
+}
+
+// placeOf is where the fields stood, or would stand.
+func placeOf(event *signals.Event, name string) string {
+	if place := rest(event, levelPlace).peek("is"); place != "" {
+		return place
+	}
+
+	return usualPlace(name)
 }
 
 func writeStarted(event *signals.Event, fields object) bool {
@@ -83,10 +90,10 @@ func writeWritten(event *signals.Event, fields object) bool {
 	case event.Type == signals.MessageReceived && event.Message != nil:
 		inner.set("type", typeMessage)
 		inner.set("id", event.Message.ID)
-		inner.set("msg", event.Message.Text)
+		inner.setRead("msg", event.Message.Text, legacyText)
 	case event.Type == signals.SystemNoted && event.Note != nil:
 		inner.set("type", typeEvent)
-		inner.set("msg", event.Note.Text)
+		inner.setRead("msg", event.Note.Text, legacyText)
 
 		if natural(event.ID) {
 			inner.set("id", event.ID)

@@ -7,9 +7,9 @@ import (
 	"github.com/parleyhq/parley/signals"
 )
 
-// keysOfLegacyID are the names of the chat's id; the documentation prints the
-// second one, with a blank, in CHAT_ON_START.
-func keysOfLegacyID() []string { return []string{"id", " id"} }
+// legacyID is the chat's id; the documentation prints the second of its names,
+// with a blank, in CHAT_ON_START.
+func legacyID(fields object) string { return fields.said(keyID, " id") }
 
 // flat is where version 1 has its fields: in data, as in CHAT_ON_START, or
 // beside event.
@@ -19,6 +19,29 @@ func (d *decoder) flat() object {
 	}
 
 	return d.top
+}
+
+// Places of version 1's fields.
+const (
+	placeBeside = "beside"
+	placeData   = keyData
+)
+
+func legacyPlace(data object) string {
+	if data == nil {
+		return placeBeside
+	}
+
+	return placeData
+}
+
+// usualPlace is where the documentation shows an event's fields.
+func usualPlace(name string) string {
+	if name == legacyStart {
+		return placeData
+	}
+
+	return placeBeside
 }
 
 // legacy reads CHAT_ON_*. The name says what happened: status may contradict it
@@ -41,14 +64,14 @@ func (d *decoder) legacy() ([]signals.Event, error) {
 
 	fields := d.flat()
 
-	conversation := fields.said(keysOfLegacyID()...)
+	conversation := legacyID(fields)
 	if conversation == "" {
 		return nil, signals.Missing("id")
 	}
 
 	events := read(d, fields, conversation)
 
-	fields.takeSaid("id")
+	fields.takeSole(keyID, legacyID)
 
 	for i := range events {
 		if events[i].Type != signals.CustomerUpdated {
@@ -56,6 +79,10 @@ func (d *decoder) legacy() ([]signals.Event, error) {
 
 			if d.data != nil {
 				keep(&events[i], levelEnvelope, d.top)
+			}
+
+			if place := legacyPlace(d.data); place != usualPlace(d.name) {
+				keep(&events[i], levelPlace, object{"is": quote(place)})
 			}
 		}
 	}
@@ -73,12 +100,10 @@ func (d *decoder) legacyStarted(fields object, conversation string) []signals.Ev
 		event.Details.GroupIDs = []string{group}
 	}
 
-	visitor := readNested(fields["details"])
+	visitor := takeNested(fields, "details")
 	if len(visitor) == 0 {
 		return []signals.Event{event}
 	}
-
-	delete(fields, "details")
 
 	known := d.legacyVisitor(conversation, "", visitor)
 	event.Details.Participants = []signals.Participant{{
@@ -103,19 +128,14 @@ func (d *decoder) legacyVisitor(conversation, id string, fields object) signals.
 }
 
 func (d *decoder) legacyAccepted(fields object, conversation string) []signals.Event {
-	user := readNested(fields["user"])
+	user := takeNested(fields, "user")
 	id := legacyAgentID(user.said("id"))
 
-	if id == "" {
+	switch {
+	case id == "":
 		id = user.said("id_real")
-	}
-
-	if user != nil {
-		delete(fields, "user")
-
-		if strings.HasPrefix(user.said("id"), agentPrefix) {
-			user.take("id")
-		}
+	case strings.HasPrefix(user.said("id"), agentPrefix):
+		user.take("id")
 	}
 
 	event := signals.Event{
@@ -156,12 +176,7 @@ func (d *decoder) legacyWritten(fields object, conversation string) []signals.Ev
 	delete(fields, "message")
 
 	event := signals.Event{Conversation: conversation, At: d.legacyDate(inner)}
-	user := readNested(inner["user"])
-
-	if user != nil {
-		delete(inner, "user")
-	}
-
+	user := takeNested(inner, "user")
 	event.Actor = d.legacySender(user)
 
 	id := inner.said("id")
@@ -173,7 +188,7 @@ func (d *decoder) legacyWritten(fields object, conversation string) []signals.Ev
 	}
 
 	word := inner.takeWord("type", typeMessage, typeEvent)
-	text := inner.take("msg", "message", "text")
+	text := inner.takeSole("msg", legacyText)
 
 	if word == typeEvent {
 		event.Type, event.Note = signals.SystemNoted, &signals.Note{Kind: typeEvent, Text: text}
@@ -189,6 +204,18 @@ func (d *decoder) legacyWritten(fields object, conversation string) []signals.Ev
 	}
 
 	return []signals.Event{event}
+}
+
+func legacyText(inner object) string { return inner.peek("msg", "message", "text") }
+
+// takeNested takes an object that says something out of another.
+func takeNested(o object, name string) object {
+	inner := readNested(o[name])
+	if len(inner) > 0 {
+		delete(o, name)
+	}
+
+	return inner
 }
 
 func (d *decoder) legacyDate(inner object) time.Time {

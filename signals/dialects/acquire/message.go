@@ -98,14 +98,14 @@ func fillDates(events []signals.Event) {
 // messages reads case:message:new, whose data is not documented: the messages
 // may be a list as in case:status, one object, or lie flat in data.
 func (d *decoder) messages() []signals.Event {
-	conversation := d.caseID()
+	conversation := caseOf(d.data)
 	if conversation == "" {
 		return d.unknown()
 	}
 
 	_, from := d.contact(conversation, d.data["contact"])
 	one := readObject(d.data["message"])
-	text := d.data.peek("message", "text", "body", "msg")
+	text := textOf(d.data)
 
 	var (
 		events []signals.Event
@@ -115,14 +115,14 @@ func (d *decoder) messages() []signals.Event {
 
 	switch {
 	case len(one) > 0:
-		d.takeCaseID()
+		d.data.takeSole(keyCase, caseOf)
 
 		raw := d.data["message"]
 		delete(d.data, "message")
 
 		events = []signals.Event{d.message(conversation, one, raw, from)}
 	case text != "":
-		d.takeCaseID()
+		d.data.takeSole(keyCase, caseOf)
 
 		form, rest = formFlat, object{}
 		if contact, there := d.data["contact"]; there {
@@ -138,7 +138,7 @@ func (d *decoder) messages() []signals.Event {
 
 		form = formList
 
-		d.takeCaseID()
+		d.data.takeSole(keyCase, caseOf)
 	}
 
 	last := &events[len(events)-1]
@@ -160,20 +160,20 @@ func keepForm(event *signals.Event, form string) {
 func (d *decoder) message(conversation string, o object, raw json.RawMessage, from author) signals.Event {
 	event := signals.Event{Conversation: conversation, Raw: raw}
 
-	id := o.peek("id", "messageId", "_id")
+	id := messageID(o)
 	if natural(id) {
 		event.ID = id
-		o.take("id")
+		o.takeSole(keyID, messageID)
 	} else {
 		id = ""
 		event.ID = signals.DerivedID(d.name, conversation, compact(raw))
 	}
 
-	if date := o.peek("dateCreated", "date_created", "createdAt"); date != "" {
+	if date := dateOf(o); date != "" {
 		event.At = d.date(date)
 
 		if writeDate(event.At) == date {
-			o.take("dateCreated")
+			o.takeSole(keyDate, dateOf)
 		}
 	}
 
@@ -182,11 +182,11 @@ func (d *decoder) message(conversation string, o object, raw json.RawMessage, fr
 	word := o.takeWord("type", typeMessage, typeEvent)
 	if word == typeEvent {
 		event.Type = signals.SystemNoted
-		event.Note = &signals.Note{Kind: typeEvent, Text: o.take("message", "text", "body", "msg")}
+		event.Note = &signals.Note{Kind: typeEvent, Text: o.takeSole(keyText, textOf)}
 	} else {
 		event.Type = signals.MessageReceived
 		event.Message = &signals.Message{
-			ID: id, Text: o.take("message", "text", "body", "msg"), Kind: kind(word),
+			ID: id, Text: o.takeSole(keyText, textOf), Kind: kind(word),
 			Channel: o.take("channel"), Seen: o.take("seen"),
 		}
 	}
@@ -195,6 +195,12 @@ func (d *decoder) message(conversation string, o object, raw json.RawMessage, fr
 
 	return event
 }
+
+// Where a message has its id, its text and its date: first the member that the
+// documentation shows.
+func messageID(o object) string { return o.peek(keyID, "messageId", "_id") }
+func textOf(o object) string    { return o.peek(keyText, "text", "body", "msg") }
+func dateOf(o object) string    { return o.peek(keyDate, "date_created", "createdAt") }
 
 // natural reports whether an id can stand for its event. One that looks derived
 // would be forgotten after the retry window.

@@ -74,18 +74,33 @@ func (o object) peek(names ...string) string {
 	return ""
 }
 
-// take returns the first of some members that says something, and removes it if
-// it is a string under the first name, as the encoder will write it.
-func (o object) take(name string, others ...string) string {
-	if text, plain := scalar(o[name]); text != "" {
-		if plain {
-			delete(o, name)
-		}
+// take returns what a member says, and removes it if it is a string, as the
+// encoder will write it.
+func (o object) take(name string) string {
+	text, plain := scalar(o[name])
+	if plain {
+		delete(o, name)
+	}
 
+	return text
+}
+
+// takeSole returns what read finds, and removes the member under which setRead
+// writes it, provided that setRead will: nothing else in the object says it.
+func (o object) takeSole(name string, read func(object) string) string {
+	text, raw := read(o), o[name]
+
+	if text == "" || o.peek(name) != text {
 		return text
 	}
 
-	return o.peek(others...)
+	o.take(name)
+
+	if read(o) != "" {
+		o[name] = raw
+	}
+
+	return text
 }
 
 // takeWord takes a member only if it is one of some words, and returns it
@@ -142,6 +157,13 @@ func (o object) takeCount(name string) *int64 {
 func (o object) set(name, text string) {
 	if _, there := o[name]; !there && text != "" {
 		o[name] = quote(text)
+	}
+}
+
+// setRead writes a text unless read finds it already.
+func (o object) setRead(name, text string, read func(object) string) {
+	if read(o) != text {
+		o.set(name, text)
 	}
 }
 
