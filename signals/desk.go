@@ -12,6 +12,27 @@ const (
 	AsksSignal = "asks"
 	// OffersSignal carries an [OfferBatch] from a desk to a conversation.
 	OffersSignal = "offers"
+	// AgentsSignal carries an [AgentBatch] from the edge to a desk: what
+	// platforms say of their agents.
+	AgentsSignal = "agents"
+
+	// AgentUpdate puts an agent on a desk: an [AgentWord], answered with its
+	// [DeskAgent].
+	AgentUpdate = "agent"
+	// RemoveAgentUpdate takes an agent off a desk: an [AgentWord] of which only
+	// the id counts, answered with the [DeskAgent] that was.
+	RemoveAgentUpdate = "remove-agent"
+	// ChooseUpdate asks for agents at once: [Choices], answered with [Chosen].
+	ChooseUpdate = "choose"
+	// ReloadUpdate makes a desk read its configuration again, which it does by
+	// itself at least once a day. It takes nothing and answers nothing.
+	ReloadUpdate = "reload"
+
+	// AvailabilityQuery takes a skill, empty for any, and is answered with an
+	// [Availability].
+	AvailabilityQuery = "availability"
+	// PositionQuery takes a [Key] and is answered with a [DeskPosition].
+	PositionQuery = "position"
 )
 
 // AskKind says what a conversation tells its desk.
@@ -52,6 +73,8 @@ type Ask struct {
 	Need *Need `json:"need,omitempty"`
 	// Reason of a release or a decline, for the desk's log.
 	Reason string `json:"reason,omitempty"`
+	// Wants asks for an [OfferFree]: whether another agent could take over.
+	Wants bool `json:"wants,omitempty"`
 }
 
 // Need is what a conversation that waits asks of its desk.
@@ -95,8 +118,11 @@ const (
 	OfferNone OfferKind = "none"
 	// OfferRound: a round ended with nobody; the desk goes on after a pause.
 	OfferRound OfferKind = "round"
-	// OfferCheck: the desk doubts what it knows; say the newest statement again.
+	// OfferCheck: the desk doubts what it knows; say the newest statement again,
+	// whatever Session and Number this one names. Who needs nothing says release.
 	OfferCheck OfferKind = "check"
+	// OfferFree answers a statement that Wants it: see Free.
+	OfferFree OfferKind = "free"
 	// OfferGone: the agent was removed from the desk or went offline; Agent and
 	// Reason say who and why. The conversation's reassign clock decides.
 	OfferGone OfferKind = "gone"
@@ -119,17 +145,78 @@ type Offer struct {
 	Round   int       `json:"round,omitempty"`
 	Until   time.Time `json:"until,omitzero"`
 	At      time.Time `json:"at"`
-	// Free says of a check, gone or none whether another accepting agent has a
-	// free slot: only then is a silent agent's conversation reassigned.
+	// Free says of a check, free, gone or none whether another accepting agent has
+	// a free slot: only then is a silent agent's conversation reassigned.
 	Free bool `json:"free,omitempty"`
 	// Position and Wait are where the conversation stood when this was sent.
 	Position int           `json:"position,omitempty"`
 	Wait     time.Duration `json:"wait,omitempty"`
-	Reason   string        `json:"reason,omitempty"`
+	// Reason is one of the constants below.
+	Reason string `json:"reason,omitempty"`
 }
+
+// Why a desk has nobody, or an agent is gone.
+const (
+	// ReasonClosed: it is out of the desk's hours. The desk keeps the place.
+	ReasonClosed = "closed"
+	// ReasonUnavailable: nobody accepts who could be asked. The desk keeps the
+	// place.
+	ReasonUnavailable = "unavailable"
+	// ReasonDeclined: all were asked, in all rounds, and nobody took it. The desk
+	// keeps the place.
+	ReasonDeclined = "declined"
+	// ReasonFull: the desk holds as many as it can and keeps no place.
+	ReasonFull = "full"
+	// ReasonStopped: somebody cancelled the desk; it keeps no place.
+	ReasonStopped = "stopped"
+	// ReasonOffline and ReasonRemoved say what became of an agent.
+	ReasonOffline = "offline"
+	ReasonRemoved = "removed"
+)
 
 // OfferBatch is the payload of [OffersSignal].
 type OfferBatch struct {
 	Summary string            `json:"summary,omitempty"`
 	Offers  []json.RawMessage `json:"offers"`
+}
+
+// AgentBatch is the payload of [AgentsSignal]: each is an [AgentWord].
+type AgentBatch struct {
+	Summary string            `json:"summary,omitempty"`
+	Agents  []json.RawMessage `json:"agents"`
+}
+
+// AgentWord says something of one agent; what it leaves out stays as it is.
+type AgentWord struct {
+	ID   string `json:"id"`
+	Name string `json:"name,omitempty"`
+	// Status is [AgentAccepting], [AgentNotAccepting] or [AgentOffline].
+	Status string `json:"status,omitempty"`
+	// Slots is how many conversations the agent has at a time.
+	Slots *int `json:"slots,omitempty"`
+	// Skills replace those known; nil leaves them.
+	Skills []string `json:"skills,omitempty"`
+	// Priority is the agent's group under the strategy priority: the lowest
+	// number is asked first.
+	Priority *int `json:"priority,omitempty"`
+	// At is when it was so; of a status older than the one known nothing is
+	// believed. Zero is now.
+	At time.Time `json:"at,omitzero"`
+}
+
+// Choices is the argument of [ChooseUpdate].
+type Choices struct {
+	Choices []ChoiceAsk `json:"choices"`
+}
+
+// ChoiceAsk asks for one agent at once, among those that the platform names.
+type ChoiceAsk struct {
+	Key        Key         `json:"key"`
+	Skills     []string    `json:"skills,omitempty"`
+	Candidates []Candidate `json:"candidates"`
+}
+
+// Chosen answers [Choices] in the same order; an empty id is no choice.
+type Chosen struct {
+	Agents []string `json:"agents"`
 }
