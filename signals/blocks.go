@@ -247,6 +247,9 @@ type Assignment struct {
 	Reason        string `json:"reason,omitempty"`
 	By            string `json:"by,omitempty"`
 	SilentSeconds *int64 `json:"silent_seconds,omitempty"`
+	// PlatformAction is pending where Parley decided and the platform, which
+	// routes for itself, has not been told.
+	PlatformAction string `json:"platform_action,omitempty"`
 }
 
 // Transfer hands the conversation to other agents or groups.

@@ -12,11 +12,19 @@ import (
 type Command struct {
 	// By is who commands: an API key's name, or what the caller says.
 	By string `json:"by,omitempty"`
-	// Accept, decline, assign: the agent.
+	// Accept, decline, assign: the agent. Transfer: whom it goes to. Escalate: the
+	// one who is asked for by name.
 	AgentID       string `json:"agent_id,omitempty"`
 	AgentName     string `json:"agent_name,omitempty"`
 	AgentNickname string `json:"agent_nickname,omitempty"`
-	// Close, decline, assign: why.
+	// Transfer, escalate: the desk, or the platform's group that stands for one.
+	Desk    string `json:"desk,omitempty"`
+	GroupID string `json:"group_id,omitempty"`
+	// Escalate: what the agent must know, and how urgent it is: low, normal, high,
+	// urgent or a number.
+	Skill    string `json:"skill,omitempty"`
+	Priority string `json:"priority,omitempty"`
+	// Close, decline, assign, transfer, escalate: why.
 	Reason string `json:"reason,omitempty"`
 	// Snooze: until when; zero means until the visitor writes.
 	Until time.Time `json:"until,omitzero"`

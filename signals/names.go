@@ -42,6 +42,10 @@ const (
 	ReopenUpdate  = "reopen"
 	SnoozeUpdate  = "snooze"
 	NoteUpdate    = "note"
+	// TransferUpdate hands the conversation to an agent or a desk, EscalateUpdate
+	// asks a desk for an agent.
+	TransferUpdate = "transfer"
+	EscalateUpdate = "escalate"
 
 	// RefusedError is the type of the application error with which the
 	// workflow refuses a command; the HTTP API answers it with 409.
@@ -64,6 +68,8 @@ const (
 	deskPrefix         = "desk:"
 	deliveryPrefix     = "delivery:"
 	hashedPrefix       = "sha256-"
+	// maxName is what nameForm allows.
+	maxName = 40
 	// maxChatID is in bytes: PostgreSQL's visibility schema holds 255 for the
 	// whole workflow id, and a delivery's id carries two names before it.
 	maxChatID = 128

@@ -131,3 +131,15 @@ func TestRoleByID(t *testing.T) {
 
 	require.Equal(t, signals.RoleUnknown, signals.RoleByID("parley", "smith@example.com"))
 }
+
+// TestPlatformTarget is always a name that a delivery can have, and another for
+// each source.
+func TestPlatformTarget(t *testing.T) {
+	t.Parallel()
+
+	long := strings.Repeat("a", 39)
+
+	require.Equal(t, "platform-shop", signals.PlatformTarget("shop"))
+	require.True(t, signals.ValidName(signals.PlatformTarget(long+"b")))
+	require.NotEqual(t, signals.PlatformTarget(long+"b"), signals.PlatformTarget(long+"c"))
+}

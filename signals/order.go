@@ -1,6 +1,8 @@
 package signals
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"time"
 )
@@ -16,6 +18,8 @@ const (
 	OrderCancel OrderKind = "cancel"
 	// OrderTicket makes the external ticket.
 	OrderTicket OrderKind = "ticket"
+	// OrderPlatform gives a chat platform the command in Platform.
+	OrderPlatform OrderKind = "platform"
 )
 
 // Order is one effect that leaves a conversation for a delivery workflow.
@@ -37,8 +41,39 @@ type Order struct {
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	Event     *Event    `json:"event,omitempty"`
 	Ticket    *Ticket   `json:"ticket,omitempty"`
+	// Platform is what a platform is told to do.
+	Platform *PlatformCommand `json:"platform,omitempty"`
 	// About is what a notice needs to know beside its event.
 	About *About `json:"about,omitempty"`
+}
+
+// PlatformTransfer moves a chat to another agent or group.
+const PlatformTransfer = "transfer"
+
+// PlatformTarget names the delivery that gives a source's platform its
+// commands. A long source name is cut and told apart by a hash.
+func PlatformTarget(source string) string {
+	const prefix, hashed = "platform-", 8
+
+	if len(prefix)+len(source) <= maxName {
+		return prefix + source
+	}
+
+	sum := sha256.Sum256([]byte(source))
+
+	return prefix + source[:maxName-len(prefix)-hashed-1] + "-" + hex.EncodeToString(sum[:hashed/2])
+}
+
+// PlatformCommand is what Parley asks of the platform a conversation lives on.
+type PlatformCommand struct {
+	// Action is [PlatformTransfer].
+	Action string `json:"action"`
+	// AgentID and GroupID say where to; with neither, the platform chooses.
+	AgentID string `json:"agent_id,omitempty"`
+	GroupID string `json:"group_id,omitempty"`
+	// Chat and Thread are the platform's own ids.
+	Chat   string `json:"chat"`
+	Thread string `json:"thread,omitempty"`
 }
 
 // About is the conversation as a notice shows it.

@@ -41,11 +41,15 @@ type View struct {
 	Ignored    int64 `json:"ignored"`
 	Duplicates int64 `json:"duplicates"`
 	// Pending waits in front of the workflow; only the gateway knows it.
-	Pending  int64           `json:"pending"`
-	Messages MessageCounts   `json:"messages"`
-	Clocks   []ViewClock     `json:"clocks"`
-	Timeline []TimelineEntry `json:"timeline,omitempty"`
-	Ticket   *TicketRef      `json:"ticket"`
+	Pending  int64         `json:"pending"`
+	Messages MessageCounts `json:"messages"`
+	Clocks   []ViewClock   `json:"clocks"`
+	// Offered is the agent whom an open invitation asks; Invitations are those
+	// so far, the newest last.
+	Offered     string          `json:"offered,omitempty"`
+	Invitations []Invitation    `json:"invitations,omitempty"`
+	Timeline    []TimelineEntry `json:"timeline,omitempty"`
+	Ticket      *TicketRef      `json:"ticket"`
 
 	OpenedAt time.Time  `json:"opened_at,omitzero"`
 	ClosedAt *time.Time `json:"closed_at,omitempty"`

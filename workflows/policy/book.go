@@ -38,6 +38,10 @@ type Snapshot struct {
 	RetryWindow Duration          `json:"retry_window"`
 	// TicketKind is [TicketStore] or [TicketWebhook].
 	TicketKind string `json:"ticket_kind"`
+	// Desks are the names of all desks; empty: any name may be one.
+	Desks []string `json:"desks,omitempty"`
+	// Platform says that the source's platform takes commands from Parley.
+	Platform bool `json:"platform,omitempty"`
 }
 
 // Config is what a [Book] is made of. Its zero value makes the book of a
@@ -298,7 +302,7 @@ func (b *binder) source(source *Source, field string) {
 	snapshot := Snapshot{
 		Source: source.Name, Dialect: source.Dialect, PolicyName: source.Policy, Policy: p, Hours: b.cfg.Hours[p.Hours],
 		Routing: source.Routing, Desk: source.Desk, Title: source.Title, Agents: source.Agents, Bots: source.Bots,
-		Groups: source.Groups, RetryWindow: source.RetryWindow, TicketKind: b.cfg.TicketKind,
+		Groups: source.Groups, RetryWindow: source.RetryWindow, TicketKind: b.cfg.TicketKind, Desks: b.cfg.Desks,
 	}
 
 	b.bounded(field, &snapshot)
@@ -327,6 +331,7 @@ func (s *Snapshot) clone() Snapshot {
 	out.Agents = slices.Clone(s.Agents)
 	out.Bots = slices.Clone(s.Bots)
 	out.Groups = maps.Clone(s.Groups)
+	out.Desks = slices.Clone(s.Desks)
 
 	return out
 }
