@@ -25,7 +25,7 @@ const (
 	keptBytes   = 620
 	memberBytes = 1500
 	threadBytes = 260
-	hopBytes    = 200
+	hopBytes    = 300
 	// lineOverhead is what a timeline entry takes beside its texts.
 	lineOverhead = 230
 )

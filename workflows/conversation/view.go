@@ -82,7 +82,7 @@ func (m *Machine) timeline() []signals.TimelineEntry {
 		entry := &m.Timeline[i]
 		text := entry.Text
 
-		if name := prefer(entry.Name, string(entry.Role)); name != "" && entry.MessageID != "" {
+		if name := prefer(entry.Name, string(m.roleNow(entry))); name != "" && entry.MessageID != "" {
 			text = name + ": " + text
 		}
 
