@@ -87,7 +87,7 @@ func newBench(t *testing.T) *bench {
 	store, err := tickets.Open(t.Context(), db)
 	require.NoError(t, err)
 
-	sender := courier.New(dialled, kept, courier.Config{}, silent)
+	sender := courier.New(dialled, courier.Config{}, silent)
 	t.Cleanup(func() { require.NoError(t, sender.Close(context.Background())) })
 
 	made := &bench{client: dialled, namespace: server.Namespace(), courier: sender, gate: newGate(sender, store)}
@@ -234,7 +234,7 @@ func newReceivers(t *testing.T) string {
 type archive struct{ *inbox.Inbox }
 
 func (a archive) Stray(ctx context.Context, key signals.Key, session int, events []signals.Event) error {
-	return a.Keep(ctx, key, courier.Orphan, session, events)
+	return a.Keep(ctx, key, inbox.Orphan, session, events)
 }
 
 var errAway = errors.New("away for the test")

@@ -167,7 +167,7 @@ func checkOrphan(t *testing.T, parley *process) {
 	inner(t, tagged, "payload")["chat_id"], inner(t, tagged, "payload")["thread_id"] = c.id, c.thread
 
 	parley.post("/webhooks/livechat", tagged)
-	require.Contains(t, parley.problemOf(http.StatusNotFound, http.MethodGet, conversationPath(c.key()), nil).Detail, "1 events wait")
+	require.Contains(t, parley.problemOf(http.StatusNotFound, http.MethodGet, conversationPath(c.key()), nil).Detail, "1 event waits")
 
 	parley.post("/webhooks/livechat", c.says(ann, "Hello"))
 

@@ -5,205 +5,121 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
+	"strconv"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/courier"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
+	"github.com/parleyhq/parley/webhooks/inbox"
 )
 
 const (
 	// patience is how long a platform waits for its answer at most.
 	patience = 4 * time.Second
-	// parallel bounds the conversations of one webhook that are handed on at once.
-	parallel = 16
+	// settlePatience bounds the wait for what was acknowledged before a
+	// conversation is read or commanded.
+	settlePatience = 2 * time.Second
+	// maxEvents bounds the events of one webhook. A platform's holds a few; what
+	// somebody imports comes in several.
+	maxEvents = 5000
 )
 
 // errNoID is a dialect's fault: it returned an event that nothing could tell
 // from its repetition.
 var errNoID = errors.New("the dialect made an event without an id")
 
-// group is one conversation's part of a webhook, in order.
-type group struct {
-	key    signals.Key
-	events []signals.Event
-	ids    []recentID
-}
-
-// sorted is a webhook's events by where they go.
-type sorted struct {
-	account    group
-	groups     []*group
-	paths      []string
-	duplicates int
-}
-
-// accept hands the events of one webhook on and returns once all of them are
-// durable, or with an error in the outcome, when a repeat may cure it. What
-// was handed on by then is remembered, so that the repeat brings the rest.
+// accept puts the events of one webhook on disk, all of them or, with an error
+// in the outcome, none. What says nothing new is left out and counted as a
+// duplicate.
 func (s *Server) accept(source *Source, events []signals.Event, now time.Time) dialect.Outcome {
 	ctx, cancel := context.WithTimeout(s.work, patience)
 	defer cancel()
 
-	parts, err := s.sort(source, events, now)
+	paths, err := prepare(source.Name, events)
 	if err != nil {
 		return dialect.Outcome{Err: err}
 	}
 
-	out := dialect.Outcome{Duplicates: parts.duplicates, Conversations: parts.paths}
+	news, turn := s.coalescer.begin(events, now)
+	out := dialect.Outcome{Duplicates: len(events) - len(news), Conversations: paths}
 
-	if len(parts.account.events) > 0 {
-		if err := s.deps.Accounts.AppendAccount(ctx, source.Name, parts.account.events); err != nil {
-			out.Err = fmt.Errorf("keep account events: %w", err)
+	if len(news) > 0 {
+		var receipt inbox.Receipt
 
-			return out
-		}
-
-		s.remember(source, &parts.account, now)
-		out.Accepted = len(parts.account.events)
+		receipt, err = s.deps.Acceptor.Accept(ctx, source.Name, news)
+		out.Accepted, out.Duplicates = receipt.Accepted, out.Duplicates+receipt.Duplicates
 	}
 
-	var (
-		mu   sync.Mutex
-		work errgroup.Group
-	)
+	turn.end(err == nil)
 
-	work.SetLimit(parallel)
-
-	for _, part := range parts.groups {
-		work.Go(func() error {
-			seen, err := s.handOn(ctx, source, part, now)
-			if err != nil {
-				return err
-			}
-
-			mu.Lock()
-			defer mu.Unlock()
-
-			out.Accepted += len(part.events) - seen
-			out.Duplicates += seen
-
-			return nil
-		})
+	if err != nil {
+		return dialect.Outcome{Err: s.notAccepted(ctx, source, news, err)}
 	}
 
-	out.Err = work.Wait()
+	s.metrics.coalesced(source.Name, len(events)-len(news))
 
 	return out
 }
 
-// handOn gives one conversation's events to the acceptor and returns how many
-// of them a session before had seen.
-func (s *Server) handOn(ctx context.Context, source *Source, part *group, now time.Time) (int, error) {
-	outcome, err := s.deps.Acceptor.Events(ctx, part.key, part.events)
-	if err == nil {
-		s.remember(source, part, now)
-
-		return outcome.Seen, nil
+// prepare addresses events to their source and returns the API's paths of their
+// conversations. Seq and Inbox are not for outsiders to set (contract, section 4).
+func prepare(source string, events []signals.Event) ([]string, error) {
+	if len(events) > maxEvents {
+		return nil, &signals.FieldError{
+			Field: "events", Reason: "are more than " + strconv.Itoa(maxEvents) + ": send them in several webhooks",
+		}
 	}
 
-	s.log.ErrorContext(ctx, "events not accepted", slog.String("source", source.Name),
-		slog.String("conversation", part.key.Conversation), slog.Int("events", len(part.events)), slog.Any("error", err))
+	var paths []string
 
-	if errors.Is(err, courier.ErrRefused) {
-		return 0, &signals.FieldError{Field: "conversation", Reason: "its events cannot be taken"}
-	}
-
-	return 0, fmt.Errorf("hand on events of %q: %w", part.key.Conversation, err)
-}
-
-// sort groups events by conversation in the order in which they came and
-// leaves out the ones acknowledged before. Seq and Inbox are not for
-// outsiders to set (contract, section 4).
-func (s *Server) sort(source *Source, events []signals.Event, now time.Time) (sorted, error) {
-	var (
-		out   sorted
-		index = make(map[string]*group)
-		seen  = make(map[recentID]struct{}, len(events))
-	)
+	seen := make(map[string]struct{}, 1)
 
 	for i := range events {
-		event := events[i]
+		event := &events[i]
 		if event.ID == "" {
-			return sorted{}, errNoID
+			return nil, errNoID
 		}
 
-		event.Source, event.Seq, event.Inbox = source.Name, 0, ""
+		event.Source, event.Seq, event.Inbox = source, 0, ""
 
-		into := &out.account
-		if event.Conversation != "" {
-			into = out.into(index, signals.Key{Source: source.Name, Conversation: event.Conversation})
-		}
-
-		id := idOf(source.Name, event.Conversation, event.ID)
-		_, twice := seen[id]
-		seen[id] = struct{}{}
-
-		if twice || s.recent.seen(id, now) {
-			out.duplicates++
-
+		if _, known := seen[event.Conversation]; known || event.Conversation == "" {
 			continue
 		}
 
-		into.events, into.ids = append(into.events, event), append(into.ids, id)
+		seen[event.Conversation] = struct{}{}
+		paths = append(paths, conversationPath(signals.Key{Source: source, Conversation: event.Conversation}))
 	}
 
-	out.dropEmpty()
-
-	if err := out.check(); err != nil {
-		return sorted{}, err
-	}
-
-	return out, nil
+	return paths, nil
 }
 
-func (o *sorted) into(index map[string]*group, key signals.Key) *group {
-	part, ok := index[key.Conversation]
-	if !ok {
-		part = &group{key: key}
-		index[key.Conversation] = part
-		o.groups = append(o.groups, part)
-		o.paths = append(o.paths, conversationPath(key))
-	}
+// notAccepted logs why a webhook was not accepted and returns what its sender is
+// told: what an event is at fault for, or else that a repeat may help.
+func (s *Server) notAccepted(ctx context.Context, source *Source, events []signals.Event, err error) error {
+	s.refusals.log(ctx, s.now(), "webhook not accepted", slog.String("source", source.Name),
+		slog.String("conversation", events[0].Conversation), slog.Int("events", len(events)), slog.Any("error", err))
 
-	return part
+	switch {
+	case errors.Is(err, inbox.ErrTooLarge):
+		return &signals.FieldError{Field: "events", Reason: "hold one that is too large"}
+	case errors.Is(err, courier.ErrRefused):
+		return &signals.FieldError{Field: "events", Reason: "hold one that cannot be taken"}
+	default:
+		return fmt.Errorf("accept the events of %s: %w", source.Name, err)
+	}
 }
 
-// maxPerConversation bounds the events of one conversation in one webhook: the
-// run remembers 512 ids, and a repeat of the whole must be told from news.
-const maxPerConversation = 500
+// catchUp waits until what was acknowledged for a conversation has reached its
+// run, so that whoever wrote something reads it, and a command judges the state
+// that its caller knows. While Temporal is away, or where it takes too long, it
+// goes on without.
+func (s *Server) catchUp(ctx context.Context, key signals.Key) {
+	ctx, cancel := context.WithTimeout(ctx, settlePatience)
+	defer cancel()
 
-// check refuses a webhook that could not be repeated safely.
-func (o *sorted) check() error {
-	for _, part := range o.groups {
-		if len(part.events) > maxPerConversation {
-			return &signals.FieldError{
-				Field:  "events",
-				Reason: fmt.Sprintf("are more than %d for one conversation: send them in several webhooks", maxPerConversation),
-			}
-		}
-	}
-
-	return nil
-}
-
-func (o *sorted) dropEmpty() {
-	kept := o.groups[:0]
-
-	for _, part := range o.groups {
-		if len(part.events) > 0 {
-			kept = append(kept, part)
-		}
-	}
-
-	o.groups = kept
-}
-
-func (s *Server) remember(source *Source, part *group, now time.Time) {
-	for i, id := range part.ids {
-		s.recent.add(id, now.Add(window(source, part.events[i].ID)))
+	if err := s.deps.Acceptor.Settled(ctx, key); err != nil {
+		s.log.DebugContext(ctx, "events of the conversation still wait", slog.String("source", key.Source),
+			slog.String("conversation", key.Conversation), slog.Any("error", err))
 	}
 }

@@ -186,6 +186,8 @@ func (s *Server) update(key signals.Key, v verb, id string, command signals.Comm
 	ctx, cancel := context.WithTimeout(s.work, commandPatience)
 	defer cancel()
 
+	s.catchUp(ctx, key)
+
 	handle, err := s.deps.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
 		UpdateID:     id,
 		WorkflowID:   key.WorkflowID(),

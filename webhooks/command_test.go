@@ -253,7 +253,8 @@ func TestPostEvents(t *testing.T) {
 	got := e.do(http.MethodPost, path, `{"id":"1","type":"message.received","message":{"text":"hi"}}`)
 	require.Equal(t, http.StatusOK, got.status, got.body)
 	require.JSONEq(t, `{"accepted":1,"duplicates":0,"conversations":["/v1/conversations/signed/a%2Fb"]}`, got.body)
-	require.Equal(t, signals.Key{Source: "signed", Conversation: "a/b"}, e.calls[0].key)
+	require.Equal(t, "signed", e.calls[0].source)
+	require.Equal(t, "a/b", e.calls[0].events[0].Conversation)
 
 	got = e.do(http.MethodPost, path, `[{"id":"1","type":"message.received"},{"id":"2","type":"tag.added","conversation":"a/b"}]`)
 	require.JSONEq(t, `{"accepted":1,"duplicates":1,"conversations":["/v1/conversations/signed/a%2Fb"]}`, got.body)

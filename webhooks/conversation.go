@@ -67,6 +67,8 @@ func (s *Server) getConversation(c *fiber.Ctx) error {
 	ctx, cancel := context.WithTimeout(s.work, patience)
 	defer cancel()
 
+	s.catchUp(ctx, key)
+
 	view, err := s.find(ctx, key, session)
 	if err != nil {
 		return err
@@ -114,11 +116,14 @@ func (s *Server) missing(ctx context.Context, key signals.Key) error {
 		return fmt.Errorf("count what waits: %w", err)
 	}
 
-	if waiting.Pending > 0 {
+	switch waiting.Pending {
+	case 0:
+		return notFound("no such conversation")
+	case 1:
+		return notFound("1 event waits for one that may start this conversation")
+	default:
 		return notFound(strconv.FormatInt(waiting.Pending, 10) + " events wait for one that may start this conversation")
 	}
-
-	return notFound("no such conversation")
 }
 
 func (s *Server) stored(ctx context.Context, key signals.Key, session int) (signals.View, error) {

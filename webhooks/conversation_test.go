@@ -132,8 +132,12 @@ func TestConversationThatIsNotThere(t *testing.T) {
 	e.do(http.MethodGet, "/v1/conversations/shop/nobody", "").isProblem(t, http.StatusNotFound, "not-found")
 	e.do(http.MethodGet, "/v1/conversations/NO!/c", "").isProblem(t, http.StatusNotFound, "not-found")
 
-	e.waiting = webhooks.Waiting{Pending: 2}
+	e.waiting = webhooks.Waiting{Pending: 1}
 	p := e.do(http.MethodGet, "/v1/conversations/shop/parked", "").isProblem(t, http.StatusNotFound, "not-found")
+	require.Contains(t, p.Detail, "1 event waits")
+
+	e.waiting = webhooks.Waiting{Pending: 2}
+	p = e.do(http.MethodGet, "/v1/conversations/shop/parked", "").isProblem(t, http.StatusNotFound, "not-found")
 	require.Contains(t, p.Detail, "2 events wait")
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"html/template"
 	"maps"
+	"net/http"
 	"slices"
 
 	"github.com/gofiber/fiber/v2"
@@ -158,6 +159,14 @@ func (d *described) operations() ([]operation, error) {
 	}
 
 	return out, nil
+}
+
+// root leads whoever opens the address in a browser, or asks it with curl, to
+// the documentation.
+func root(c *fiber.Ctx) error {
+	c.Set(fiber.HeaderLocation, "/docs")
+
+	return c.Status(http.StatusFound).SendString("This is Parley. Its API is described at /docs, for programs at /openapi.json.\n")
 }
 
 func (d *docs) openAPI(c *fiber.Ctx) error {

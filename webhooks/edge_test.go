@@ -98,7 +98,7 @@ func newEdge(t *testing.T, options ...option) *edge {
 	config := webhooks.Config{HTTPAddr: "127.0.0.1:0"}
 	deps := webhooks.Deps{
 		Sources: []webhooks.Source{newSource("shop"), newSource("signed", "old", "s3cret")},
-		Own:     plain{}, Acceptor: e.world, Accounts: e.world, Ledger: e.world, Inbox: e.world, Sessions: e.world,
+		Own:     plain{}, Acceptor: e.world, Archive: e.world, Accounts: e.world, Ledger: e.world, Inbox: e.world, Sessions: e.world,
 		Temporal: e.world, Database: e.world, Now: e.clock.Now, Version: "1.2.3",
 		Log: slog.New(slog.NewTextHandler(e.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/parleyhq/parley/signals"
 )
 
 // App gives tests the router without a listener.
@@ -24,17 +26,27 @@ func (s *Server) Routes() ([][2]string, error) {
 	return out, err
 }
 
-// Recent is the memory of recent ids.
-type Recent struct{ *recent }
+// Coalescer is the memory of keystrokes.
+type Coalescer struct{ *coalescer }
 
-// NewRecent makes a memory of so many ids.
-func NewRecent(capacity int) Recent { return Recent{newRecent(capacity)} }
+// NewCoalescer makes a memory of so many conversations.
+func NewCoalescer(capacity int) Coalescer { return Coalescer{newCoalescer(capacity)} }
 
-// Add remembers an id.
-func (r Recent) Add(id string, until time.Time) { r.add(idOf("shop", "c", id), until) }
+// Types brings one keystroke that is kept, and returns 1 if it is news.
+func (c Coalescer) Types(conversation, actor string, now time.Time) int {
+	news, turn := c.begin([]signals.Event{{
+		Type: signals.TypingChanged, Source: "shop", Conversation: conversation,
+		Actor: &signals.Actor{ID: actor}, Typing: &signals.Typing{On: true},
+	}}, now)
+	turn.end(true)
 
-// Seen asks for an id.
-func (r Recent) Seen(id string, now time.Time) bool { return r.seen(idOf("shop", "c", id), now) }
+	return len(news)
+}
 
-// Len counts what is remembered.
-func (r Recent) Len() int { return len(r.until) }
+// Len counts the conversations.
+func (c Coalescer) Len() int { return len(c.byKey) }
+
+// Typists counts those of one conversation.
+func (c Coalescer) Typists(conversation string) int {
+	return len(c.known(signals.Key{Source: "shop", Conversation: conversation}).said)
+}

@@ -1,6 +1,7 @@
 package webhooks_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,9 +21,9 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"github.com/parleyhq/parley/signals"
-	"github.com/parleyhq/parley/signals/courier"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
 	"github.com/parleyhq/parley/webhooks"
+	"github.com/parleyhq/parley/webhooks/inbox"
 )
 
 var errDown = errors.New("down")
@@ -90,11 +91,20 @@ type world struct {
 
 	calls   []call
 	entered atomic.Int64
+	number  atomic.Int64
 	failFor map[string]error
 	hold    chan struct{}
 
+	kept       map[string]struct{}
+	settled    []signals.Key
+	settle     func(context.Context) error
+	sick       error
+	report     inbox.Report
+	dead       []inbox.DeadLetter
+	retryErr   error
+	archive    []inbox.ArchivedEvent
+	queried    []inbox.ArchiveQuery
 	lateEvents []signals.Event
-	outcome    courier.Outcome
 	account    []signals.Event
 	accepted   map[string]int
 	doubled    map[string]int
@@ -112,52 +122,120 @@ type world struct {
 	database   error
 }
 
+// call is one webhook as the inbox got it.
 type call struct {
-	key    signals.Key
+	source string
 	events []signals.Event
 }
 
 func newWorld() *world {
 	return &world{
-		failFor: map[string]error{}, accepted: map[string]int{}, doubled: map[string]int{}, refused: map[string][]string{},
+		failFor: map[string]error{}, kept: map[string]struct{}{}, accepted: map[string]int{}, doubled: map[string]int{}, refused: map[string][]string{},
 		sessions: map[string]signals.View{}, running: map[string]signals.View{},
 	}
 }
 
-func (w *world) Events(ctx context.Context, key signals.Key, events []signals.Event) (courier.Outcome, error) {
+// Accept keeps a webhook whole or not at all; an event whose id it has is a
+// duplicate.
+func (w *world) Accept(ctx context.Context, source string, events []signals.Event) (inbox.Receipt, error) {
 	w.entered.Add(1)
 
 	if w.hold != nil {
 		select {
 		case <-w.hold:
 		case <-ctx.Done():
-			return courier.Outcome{}, ctx.Err()
+			return inbox.Receipt{}, ctx.Err()
 		}
 	}
 
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
-	if err := w.failFor[key.Conversation]; err != nil {
-		return courier.Outcome{}, err
+	for i := range events {
+		if err := w.failFor[events[i].Conversation]; err != nil {
+			return inbox.Receipt{}, err
+		}
 	}
 
-	w.calls = append(w.calls, call{key, slices.Clone(events)})
+	var receipt inbox.Receipt
 
-	return w.outcome, nil
+	for i := range events {
+		id := source + "/" + events[i].Conversation + "/" + events[i].ID
+		if _, known := w.kept[id]; known {
+			receipt.Duplicates++
+
+			continue
+		}
+
+		w.kept[id] = struct{}{}
+		receipt.Accepted++
+	}
+
+	w.calls = append(w.calls, call{source, slices.Clone(events)})
+
+	return receipt, nil
 }
 
-func (w *world) AppendAccount(_ context.Context, _ string, events []signals.Event) error {
+func (w *world) Settled(ctx context.Context, key signals.Key) error {
+	w.mu.Lock()
+	w.settled = append(w.settled, key)
+	settle := w.settle
+	w.mu.Unlock()
+
+	if settle == nil {
+		return nil
+	}
+
+	return settle(ctx)
+}
+
+func (w *world) Health() error { return w.sick }
+
+func (w *world) Report(context.Context) (inbox.Report, error) { return w.report, nil }
+
+func (w *world) Dead(_ context.Context, limit int, cursor string) ([]inbox.DeadLetter, string, error) {
+	return paged(w.dead, limit, cursor)
+}
+
+func (w *world) Retry(_ context.Context, id int64) (int64, error) {
+	const next = 77
+
+	for i := range w.dead {
+		if w.dead[i].ID == id && w.retryErr == nil {
+			return next, nil
+		}
+	}
+
+	return 0, cmp.Or(w.retryErr, inbox.ErrNotFound)
+}
+
+func (w *world) Archive(
+	_ context.Context, _ signals.Key, query inbox.ArchiveQuery,
+) ([]inbox.ArchivedEvent, string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
-	if err := w.failFor["account"]; err != nil {
-		return err
+	w.queried = append(w.queried, query)
+
+	return paged(w.archive, query.Limit, query.Cursor)
+}
+
+// paged cuts a page out of a list; the cursor is a position.
+func paged[T any](all []T, limit int, cursor string) ([]T, string, error) {
+	start := 0
+
+	if cursor != "" {
+		if _, err := fmt.Sscan(cursor, &start); err != nil {
+			return nil, "", inbox.ErrBadCursor
+		}
 	}
 
-	w.account = append(w.account, events...)
+	end := min(start+limit, len(all))
+	if end < len(all) {
+		return all[start:end], strconv.Itoa(end), nil
+	}
 
-	return nil
+	return all[start:], "", nil
 }
 
 func (w *world) AccountEvents(_ context.Context, _ string, limit int, cursor string) ([]signals.Event, string, error) {

@@ -148,9 +148,11 @@ func TestUnknownRoutesAndMethods(t *testing.T) {
 
 	e := newEdge(t)
 
-	for _, path := range []string{"/", "/v1", "/v1/nothing", "/v1/conversations/", "/v1/conversations/shop/c/explode", "/V1/tickets"} {
+	for _, path := range []string{"/v1", "/v1/nothing", "/v1/conversations/", "/v1/conversations/shop/c/explode", "/V1/tickets"} {
 		e.do(http.MethodGet, path, "").isProblem(t, http.StatusNotFound, "not-found")
 	}
+
+	e.do(http.MethodPost, "/", "").isProblem(t, http.StatusMethodNotAllowed, "method-not-allowed")
 
 	got := e.do(http.MethodDelete, "/v1/conversations/shop/c", "")
 	got.isProblem(t, http.StatusMethodNotAllowed, "method-not-allowed")

@@ -127,7 +127,12 @@ func (s *Server) tellSession(source *Source, req dialect.Request, events []signa
 
 	key := signals.Key{Source: source.Name, Conversation: events[0].Conversation}
 
-	view, err := s.running(s.work, key)
+	ctx, cancel := context.WithTimeout(s.work, queryPatience)
+	defer cancel()
+
+	s.catchUp(ctx, key)
+
+	view, err := s.running(ctx, key)
 	if err != nil {
 		s.log.Warn("session not known in time", slog.String("source", source.Name),
 			slog.String("conversation", key.Conversation), slog.Any("error", err))

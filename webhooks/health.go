@@ -2,9 +2,11 @@ package webhooks
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strconv"
+	"syscall"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
@@ -21,12 +23,17 @@ type health struct {
 	Status  string            `json:"status"`
 	Version string            `json:"version,omitempty"`
 	Checks  map[string]string `json:"checks,omitempty"`
+	// Webhooks says whether one that is sent now is accepted: Temporal may be
+	// away, the disk may not.
+	Webhooks string `json:"webhooks,omitempty"`
 }
 
 // What a check or the whole says.
 const (
 	healthy   = "ok"
 	unhealthy = "unavailable"
+	accepting = "accepted"
+	refusing  = "refused"
 )
 
 // healthz says that the process lives.
@@ -34,8 +41,7 @@ func (s *Server) healthz(c *fiber.Ctx) error {
 	return c.JSON(health{Status: healthy, Version: s.deps.Version})
 }
 
-// readyz says whether a webhook sent now would be taken: Temporal and the
-// database both answer.
+// readyz says whether everything answers: Temporal, the database and the inbox.
 func (s *Server) readyz(c *fiber.Ctx) error {
 	ctx, cancel := context.WithTimeout(s.work, readyPatience)
 	defer cancel()
@@ -60,22 +66,74 @@ func (s *Server) readyz(c *fiber.Ctx) error {
 		return err
 	}
 
-	answer := health{Status: healthy, Checks: map[string]string{"temporal": healthy, "database": healthy}}
+	kept := s.deps.Acceptor.Health()
+	answer := health{Status: healthy, Webhooks: accepting, Checks: map[string]string{
+		"temporal": s.checked("temporal", temporal, unhealthy),
+		"database": s.checked("database", database, unhealthy),
+		"inbox":    s.checked("inbox", kept, diskTrouble(kept)),
+	}}
 
-	for name, err := range map[string]error{"temporal": temporal, "database": database} {
-		if err != nil {
-			s.log.Warn("not ready", slog.String("check", name), slog.Any("error", err))
-
-			answer.Status, answer.Checks[name] = unhealthy, unhealthy
-		}
+	if database != nil || kept != nil {
+		answer.Webhooks = refusing
 	}
 
-	if answer.Status != healthy {
+	if temporal != nil || database != nil || kept != nil {
+		answer.Status = unhealthy
+
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(dialect.RetryAfterSeconds))
 		c.Status(http.StatusServiceUnavailable)
 	}
 
 	return c.JSON(answer)
+}
+
+// checked logs what is wrong and returns the word for it; anybody may ask, so
+// that the answer names a class and no more.
+func (s *Server) checked(name string, err error, word string) string {
+	if err == nil {
+		return healthy
+	}
+
+	s.log.Warn("not ready", slog.String("check", name), slog.Any("error", err))
+
+	return word
+}
+
+// SQLite's primary result codes that say what is wrong with a disk
+// (https://www.sqlite.org/rescode.html).
+const (
+	sqliteReadOnly = 8
+	sqliteIOError  = 10
+	sqliteCorrupt  = 11
+	sqliteFull     = 13
+	sqliteNotADB   = 26
+	// sqlitePrimary cuts an extended code down to its primary one.
+	sqlitePrimary = 0xff
+)
+
+// diskTrouble names what keeps the inbox from writing.
+func diskTrouble(err error) string {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return "disk_full"
+	}
+
+	var coded interface{ Code() int }
+	if !errors.As(err, &coded) {
+		return unhealthy
+	}
+
+	switch coded.Code() & sqlitePrimary {
+	case sqliteFull:
+		return "disk_full"
+	case sqliteReadOnly:
+		return "read_only"
+	case sqliteIOError:
+		return "io_error"
+	case sqliteCorrupt, sqliteNotADB:
+		return "damaged"
+	default:
+		return unhealthy
+	}
 }
 
 // serveMetrics hands over to the metrics' own handler.

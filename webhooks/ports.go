@@ -9,8 +9,8 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/parleyhq/parley/signals"
-	"github.com/parleyhq/parley/signals/courier"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
+	"github.com/parleyhq/parley/webhooks/inbox"
 )
 
 // What implementations of the interfaces below wrap.
@@ -30,16 +30,32 @@ type Source struct {
 	Title, Policy, Desk string
 }
 
-// Acceptor takes the events of one conversation, in order, and returns once
-// they are durable; an error means that nothing is promised. It is the courier.
+// Acceptor keeps webhooks durably and brings their events on. It is the inbox.
 type Acceptor interface {
-	Events(ctx context.Context, key signals.Key, events []signals.Event) (courier.Outcome, error)
+	// Accept returns once every event of one webhook is on disk, or with an
+	// error after which none is kept. Its errors are those of [inbox.Inbox.Accept].
+	Accept(ctx context.Context, source string, events []signals.Event) (inbox.Receipt, error)
+	// Settled returns once what was accepted for a conversation before has
+	// reached its run or is kept beside it; [inbox.ErrBehind], at once, while
+	// Temporal is away.
+	Settled(ctx context.Context, key signals.Key) error
+	// Health is nil, or why nothing can be accepted for now.
+	Health() error
 }
 
-// AccountLog keeps the events that belong to a source but to no conversation.
+// Archive shows what was accepted, and how the inbox is doing. It is the inbox.
+type Archive interface {
+	Report(ctx context.Context) (inbox.Report, error)
+	// Dead pages the events that Temporal refuses for good, oldest first.
+	Dead(ctx context.Context, limit int, cursor string) ([]inbox.DeadLetter, string, error)
+	// Retry sends one of them again and returns its new number.
+	Retry(ctx context.Context, id int64) (int64, error)
+	// Archive pages everything that was accepted for a conversation, oldest first.
+	Archive(ctx context.Context, key signals.Key, query inbox.ArchiveQuery) ([]inbox.ArchivedEvent, string, error)
+}
+
+// AccountLog shows the events that belong to a source but to no conversation.
 type AccountLog interface {
-	// AppendAccount keeps events durably and drops those whose ids it has.
-	AppendAccount(ctx context.Context, source string, events []signals.Event) error
 	// AccountEvents returns at most limit events, newest first, and the
 	// cursor of the next page, empty after the last.
 	AccountEvents(ctx context.Context, source string, limit int, cursor string) ([]signals.Event, string, error)

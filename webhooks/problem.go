@@ -28,6 +28,7 @@ const (
 	slugBadMethod    = "method-not-allowed"
 	slugRefused      = "refused"
 	slugTooLarge     = "too-large"
+	slugHeaders      = "headers-too-large"
 	slugEncoding     = "encoding-not-supported"
 	slugUnavailable  = dialect.ProblemUnavailable
 	slugInternal     = "internal"
@@ -113,6 +114,8 @@ func problemOfStatus(status int) *problem {
 		return newProblem(status, slugBadMethod, "this path does not take this method")
 	case http.StatusRequestEntityTooLarge:
 		return newProblem(status, slugTooLarge, "a body may hold "+strconv.Itoa(maxBody)+" bytes")
+	case http.StatusRequestHeaderFieldsTooLarge:
+		return newProblem(status, slugHeaders, "the request line and headers may hold "+strconv.Itoa(maxHeader)+" bytes")
 	case http.StatusBadRequest:
 		return badRequest("this is no HTTP request")
 	default:

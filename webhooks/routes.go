@@ -36,9 +36,14 @@ func (s *Server) routes() ([]route, error) {
 		{http.MethodGet, "/v1/sources/:source/events", ScopeRead, s.listAccountEvents},
 		{http.MethodGet, "/v1/conversations", ScopeRead, s.listConversations},
 		{http.MethodGet, one, ScopeRead, s.getConversation},
+		{http.MethodGet, one + "/events", ScopeRead, s.listEvents},
 		{http.MethodPost, one + "/events", ScopeCommand, s.postEvents},
+		{http.MethodGet, "/v1/inbox", ScopeRead, s.getInbox},
+		{http.MethodGet, "/v1/inbox/dead", ScopeRead, s.listDead},
+		{http.MethodPost, "/v1/inbox/dead/:id/retry", ScopeCommand, s.retryDead},
 		{http.MethodGet, "/v1/tickets", ScopeRead, s.listTickets},
 		{http.MethodGet, "/v1/tickets/:id", ScopeRead, s.getTicket},
+		{http.MethodGet, "/", "", root},
 		{http.MethodGet, "/healthz", "", s.healthz},
 		{http.MethodGet, "/readyz", "", s.readyz},
 		{http.MethodGet, "/metrics", ScopeRead, s.serveMetrics()},
@@ -89,6 +94,14 @@ func callerOf(c *fiber.Ctx) *key {
 	caller, _ := c.Locals(callerKey{}).(*key)
 
 	return caller
+}
+
+// readsRaw reports whether a request may be shown what the platforms sent, word
+// for word.
+func readsRaw(c *fiber.Ctx) bool {
+	caller := callerOf(c)
+
+	return caller == nil || caller.may(ScopeRaw)
 }
 
 // pathParam returns a path parameter decoded. The router works on the path

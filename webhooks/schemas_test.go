@@ -9,6 +9,7 @@ import (
 
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/webhooks"
+	"github.com/parleyhq/parley/webhooks/inbox"
 )
 
 // The forms that the API promises, for the schemas.
@@ -47,9 +48,54 @@ type (
 		Desk    string `json:"desk"`
 	}
 	health struct {
-		Status  string            `json:"status"`
-		Version string            `json:"version,omitempty"`
-		Checks  map[string]string `json:"checks,omitempty"`
+		Status   string            `json:"status"`
+		Version  string            `json:"version,omitempty"`
+		Checks   map[string]string `json:"checks,omitempty"`
+		Webhooks string            `json:"webhooks,omitempty"`
+	}
+	inboxState struct {
+		Depth              int64         `json:"depth"`
+		Bytes              int64         `json:"bytes"`
+		Parked             int64         `json:"parked"`
+		Dead               int64         `json:"dead"`
+		OldestAgeSeconds   int64         `json:"oldest_age_seconds"`
+		AcceptedPerSecond  float64       `json:"accepted_per_second"`
+		ForwardedPerSecond float64       `json:"forwarded_per_second"`
+		Behind             bool          `json:"behind"`
+		LastError          string        `json:"last_error"`
+		CommitBatch        BatchSizes    `json:"commit_batch"`
+		SignalBatch        BatchSizes    `json:"signal_batch"`
+		Sources            []SourceDepth `json:"sources"`
+	}
+	BatchSizes struct {
+		P50 int `json:"p50"`
+		P95 int `json:"p95"`
+		Max int `json:"max"`
+	}
+	SourceDepth struct {
+		Source string  `json:"source"`
+		Depth  int64   `json:"depth"`
+		Bytes  int64   `json:"bytes"`
+		Share  float64 `json:"share"`
+	}
+	deadLetter struct {
+		ID           int64         `json:"id"`
+		Source       string        `json:"source"`
+		Conversation string        `json:"conversation"`
+		EventID      string        `json:"event_id"`
+		Type         signals.Type  `json:"type"`
+		Reason       string        `json:"reason"`
+		At           time.Time     `json:"at"`
+		DiedAt       time.Time     `json:"died_at"`
+		Event        signals.Event `json:"event"`
+	}
+	retried struct {
+		Seq int64 `json:"seq"`
+	}
+	archivedEvent struct {
+		signals.Event
+
+		State inbox.State `json:"state"`
 	}
 )
 
@@ -134,6 +180,8 @@ func (s *schemas) schema(t reflect.Type, nullable bool) any {
 		return map[string]any{"type": "boolean"}
 	case reflect.Int, reflect.Int64:
 		return map[string]any{"type": "integer"}
+	case reflect.Float64:
+		return map[string]any{"type": "number"}
 	default:
 		return map[string]any{"type": "string"}
 	}
@@ -142,6 +190,7 @@ func (s *schemas) schema(t reflect.Type, nullable bool) any {
 func words() map[reflect.Type][]string {
 	return map[reflect.Type][]string{
 		reflect.TypeFor[signals.Status]():      {"open", "queued", "offered", "active", "snoozed", "closing", "closed"},
+		reflect.TypeFor[inbox.State]():         {"pending", "forwarded", "parked", "late", "ignored", "dead"},
 		reflect.TypeFor[signals.Role]():        {"visitor", "agent", "bot", "system", "unknown"},
 		reflect.TypeFor[signals.Visibility]():  {"all", "agents"},
 		reflect.TypeFor[signals.MessageKind](): {"text", "file", "form", "rich", "custom", "system"},

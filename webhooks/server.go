@@ -39,6 +39,7 @@ type Deps struct {
 	// the source's dialect is.
 	Own      dialect.Dialect
 	Acceptor Acceptor
+	Archive  Archive
 	Accounts AccountLog
 	Ledger   SourceLedger
 	Inbox    InboxCounts
@@ -61,18 +62,19 @@ type Deps struct {
 
 // Server is the HTTP edge.
 type Server struct {
-	config  Config
-	deps    Deps
-	log     *slog.Logger
-	now     func() time.Time
-	sources map[string]*Source
-	names   []string
-	hosts   hostSet
-	keys    *keyRing
-	recent  *recent
-	pins    pins
-	metrics *metrics
-	app     *fiber.App
+	config    Config
+	deps      Deps
+	log       *slog.Logger
+	now       func() time.Time
+	sources   map[string]*Source
+	names     []string
+	hosts     hostSet
+	keys      *keyRing
+	coalescer *coalescer
+	refusals  refusals
+	pins      pins
+	metrics   *metrics
+	app       *fiber.App
 	// work is the context of everything accepted; it outlives the requests
 	// and ends only after a graceful stop ran out of time.
 	work   context.Context //nolint:containedctx // see above
@@ -89,7 +91,7 @@ func New(config Config, deps Deps) (*Server, error) {
 		return nil, err
 	}
 
-	server := &Server{config: config, deps: deps, log: deps.Log, now: deps.Now, recent: newRecent(recentCapacity)}
+	server := &Server{config: config, deps: deps, log: deps.Log, now: deps.Now, coalescer: newCoalescer(coalesceCapacity)}
 
 	if err := server.settle(); err != nil {
 		return nil, err
@@ -113,6 +115,8 @@ func (s *Server) settle() error {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+
+	s.refusals.logger = s.log
 
 	var err error
 
@@ -240,7 +244,7 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 
 	p := problemOf(err)
 
-	if p.Status == http.StatusRequestEntityTooLarge {
+	if p.Status == http.StatusRequestEntityTooLarge || p.Status == http.StatusRequestHeaderFieldsTooLarge {
 		s.linger(c)
 	}
 

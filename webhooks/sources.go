@@ -93,11 +93,11 @@ func (s *Server) listAccountEvents(c *fiber.Ctx) error {
 	}
 
 	list := eventList{Events: make([]signals.Event, 0, len(events)), Next: next}
-	caller := callerOf(c)
+	mayReadRaw := readsRaw(c)
 
 	for i := range events {
 		event := events[i]
-		if caller != nil && !caller.may(ScopeRaw) {
+		if !mayReadRaw {
 			event.Raw = nil
 		}
 

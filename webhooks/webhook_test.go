@@ -14,7 +14,7 @@ import (
 
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/courier"
-	"github.com/parleyhq/parley/webhooks"
+	"github.com/parleyhq/parley/webhooks/inbox"
 )
 
 func TestWebhookIsHandedOn(t *testing.T) {
@@ -27,16 +27,11 @@ func TestWebhookIsHandedOn(t *testing.T) {
 	require.Equal(t, http.StatusOK, got.status, got.body)
 	require.JSONEq(t,
 		`{"accepted":4,"duplicates":0,"conversations":["/v1/conversations/shop/a%2Fb","/v1/conversations/shop/c"]}`, got.body)
-	require.Len(t, e.calls, 2)
-
-	for _, one := range e.calls {
-		if one.key.Conversation == "a/b" {
-			require.Equal(t, []string{"1", "3"}, []string{one.events[0].ID, one.events[1].ID})
-			require.Equal(t, e.clock.Now(), one.events[0].ReceivedAt)
-		}
-	}
-
-	require.Len(t, e.account, 1)
+	require.Len(t, e.calls, 1, "all of one webhook is kept at once")
+	require.Equal(t, "shop", e.calls[0].source)
+	require.Equal(t, []string{"1", "2", "3", "4"}, idsOf(e.calls[0].events))
+	require.Equal(t, e.clock.Now(), e.calls[0].events[0].ReceivedAt)
+	require.Empty(t, e.calls[0].events[3].Conversation)
 	require.Equal(t, 4, e.accepted["shop"])
 }
 
@@ -186,87 +181,80 @@ func TestWebhookTooLarge(t *testing.T) {
 	})
 }
 
-func TestDuplicatesCostNoSignal(t *testing.T) {
+func TestDuplicatesAreCounted(t *testing.T) {
 	t.Parallel()
 
 	e := newEdge(t)
-	post := func(body string) map[string]any {
+	body := "[" + message("c", "1") + "," + message("c", "2") + "," + message("c", "1") + "]"
+
+	for _, want := range []string{
+		`{"accepted":2,"duplicates":1,"conversations":["/v1/conversations/shop/c"]}`,
+		`{"accepted":0,"duplicates":3,"conversations":["/v1/conversations/shop/c"]}`,
+	} {
 		got := e.do(http.MethodPost, "/webhooks/shop", body)
 		require.Equal(t, http.StatusOK, got.status, got.body)
-
-		return got.fields(t)
+		require.JSONEq(t, want, got.body)
 	}
-	natural, derived := message("c", "1"), message("c", "h:0123")
 
-	first := post("[" + natural + "," + derived + "," + natural + "]")
-	require.InDelta(t, 2, first["accepted"], 0)
-	require.InDelta(t, 1, first["duplicates"], 0)
-
-	again := post("[" + natural + "," + derived + "]")
-	require.InDelta(t, 0, again["accepted"], 0)
-	require.InDelta(t, 2, again["duplicates"], 0)
-	require.Equal(t, []any{"/v1/conversations/shop/c"}, again["conversations"])
-	require.Len(t, e.calls, 1)
-
-	e.clock.advance(2*time.Minute + time.Second)
-
-	later := post("[" + natural + "," + derived + "]")
-	require.InDelta(t, 1, later["accepted"], 0, "after the retry window a derived id is a new event")
-	require.Len(t, e.calls, 2)
-
-	// The same id elsewhere is another event.
-	require.InDelta(t, 1, post(message("d", "1"))["accepted"], 0)
-	require.Equal(t, 3, e.doubled["shop"]-1)
+	require.Equal(t, 2, e.accepted["shop"])
+	require.Equal(t, 4, e.doubled["shop"])
 }
 
-func TestSeenByAClosedSessionIsADuplicate(t *testing.T) {
+// TestNotAccepted: whatever keeps the inbox from accepting, the platform learns
+// whether a repeat may help, and nothing else.
+func TestNotAccepted(t *testing.T) {
+	t.Parallel()
+
+	tests := map[string]struct {
+		err    error
+		status int
+		slug   string
+	}{
+		"full":        {inbox.ErrFull, http.StatusServiceUnavailable, "unavailable"},
+		"disk":        {fmt.Errorf("%w: %w", inbox.ErrDisk, errDown), http.StatusServiceUnavailable, "unavailable"},
+		"stopping":    {inbox.ErrClosed, http.StatusServiceUnavailable, "unavailable"},
+		"unknown":     {errDown, http.StatusServiceUnavailable, "unavailable"},
+		"too large":   {inbox.ErrTooLarge, http.StatusUnprocessableEntity, "invalid-field"},
+		"unbelievable": {courier.ErrRefused, http.StatusUnprocessableEntity, "invalid-field"},
+	}
+
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			e := newEdge(t)
+			e.failFor["bad"] = test.err
+			body := "[" + message("good", "1") + "," + message("bad", "2") + "]"
+
+			p := e.do(http.MethodPost, "/webhooks/shop", body).isProblem(t, test.status, test.slug)
+			require.NotContains(t, p.Detail, "down")
+			require.Contains(t, e.log.String(), "webhook not accepted")
+			require.Empty(t, e.calls)
+			require.Len(t, e.refused["shop"], 1)
+			require.Zero(t, e.accepted["shop"])
+
+			api := e.do(http.MethodPost, "/v1/conversations/shop/bad/events", message("bad", "2"))
+			api.isProblem(t, test.status, test.slug)
+		})
+	}
+}
+
+// TestRefusalsDoNotFloodTheLog: a full disk refuses everything.
+func TestRefusalsDoNotFloodTheLog(t *testing.T) {
 	t.Parallel()
 
 	e := newEdge(t)
-	e.outcome = courier.Outcome{Seen: 1}
+	e.failFor["c"] = inbox.ErrDisk
 
-	got := e.do(http.MethodPost, "/webhooks/shop", message("c", "1")).fields(t)
-	require.InDelta(t, 0, got["accepted"], 0)
-	require.InDelta(t, 1, got["duplicates"], 0)
-}
+	for range 5 {
+		e.do(http.MethodPost, "/webhooks/shop", message("c", "1")).isProblem(t, http.StatusServiceUnavailable, "unavailable")
+	}
 
-func TestOneConversationFails(t *testing.T) {
-	t.Parallel()
+	require.Equal(t, 1, strings.Count(e.log.String(), "webhook not accepted"))
 
-	e := newEdge(t)
-	e.failFor["bad"] = errDown
-	body := "[" + message("good", "1") + "," + message("bad", "2") + "]"
-
-	p := e.do(http.MethodPost, "/webhooks/shop", body).isProblem(t, http.StatusServiceUnavailable, "unavailable")
-	require.NotContains(t, p.Detail, "down")
-	require.Contains(t, e.log.String(), "conversation=bad")
-
-	e.mu.Lock()
-	delete(e.failFor, "bad")
-	e.mu.Unlock()
-
-	got := e.do(http.MethodPost, "/webhooks/shop", body).fields(t)
-	require.InDelta(t, 1, got["accepted"], 0, "only what was not acknowledged goes out again")
-	require.InDelta(t, 1, got["duplicates"], 0)
-	require.Len(t, e.calls, 2)
-}
-
-func TestAccountLogFails(t *testing.T) {
-	t.Parallel()
-
-	e := newEdge(t)
-	e.failFor["account"] = errDown
-	e.do(http.MethodPost, "/webhooks/shop", "["+message("c", "1")+`,{"id":"4","type":"account.changed"}]`).
-		isProblem(t, http.StatusServiceUnavailable, "unavailable")
-	require.Empty(t, e.calls)
-}
-
-func TestRefusedByTheCourierIsNotRepeated(t *testing.T) {
-	t.Parallel()
-
-	e := newEdge(t)
-	e.failFor["c"] = courier.ErrRefused
-	e.do(http.MethodPost, "/webhooks/shop", message("c", "1")).isProblem(t, http.StatusUnprocessableEntity, "invalid-field")
+	e.clock.advance(time.Second)
+	e.do(http.MethodPost, "/webhooks/shop", message("c", "1")).isProblem(t, http.StatusServiceUnavailable, "unavailable")
+	require.Contains(t, e.log.String(), "more_like_it=4")
 }
 
 func TestPlatformsPatience(t *testing.T) {
@@ -332,25 +320,6 @@ func TestShutdownFinishesWhatWasAccepted(t *testing.T) {
 	require.NoError(t, <-stopped)
 }
 
-func TestRecentIsBounded(t *testing.T) {
-	t.Parallel()
-
-	var (
-		memory = webhooks.NewRecent(2)
-		now    = time.Now()
-	)
-
-	for _, id := range []string{"1", "2", "3"} {
-		memory.Add(id, now.Add(time.Minute))
-	}
-
-	require.False(t, memory.Seen("1", now), "the oldest goes first")
-	require.True(t, memory.Seen("2", now))
-	require.True(t, memory.Seen("3", now))
-	require.False(t, memory.Seen("3", now.Add(time.Hour)))
-	require.Equal(t, 2, memory.Len())
-}
-
 func TestRawBodySurvivesTheNextRequest(t *testing.T) {
 	t.Parallel()
 
@@ -368,23 +337,31 @@ func TestRawBodySurvivesTheNextRequest(t *testing.T) {
 	require.True(t, bytes.Contains(first.Message.Rich, []byte("first")))
 }
 
-// TestTooManyEventsForOneConversation: a repeat of the whole could not be told
-// from news, so that it is refused whole, and says what to do.
-func TestTooManyEventsForOneConversation(t *testing.T) {
+// TestTooManyEvents: it is refused whole, and says what to do.
+func TestTooManyEvents(t *testing.T) {
 	t.Parallel()
 
 	e := newEdge(t)
-	events := make([]string, 0, 501)
+	events := make([]string, 0, 5001)
 
-	for i := range 501 {
+	for i := range 5001 {
 		events = append(events, fmt.Sprintf(`{"id":"%d","type":"message.received","conversation":"c","message":{"text":"x"}}`, i))
 	}
 
-	refused := e.do(http.MethodPost, "/webhooks/shop", "["+strings.Join(events, ",")+"]")
-	require.Contains(t, refused.body, "several webhooks")
-	require.GreaterOrEqual(t, refused.status, http.StatusBadRequest)
-	require.Less(t, refused.status, http.StatusInternalServerError)
+	refused := e.do(http.MethodPost, "/webhooks/shop", "["+strings.Join(events, ",")+"]").isProblem(t, 422, "invalid-field")
+	require.Contains(t, refused.Detail, "several webhooks")
+	require.Empty(t, e.calls)
 
-	taken := e.do(http.MethodPost, "/webhooks/shop", "["+strings.Join(events[:500], ",")+"]")
+	taken := e.do(http.MethodPost, "/webhooks/shop", "["+strings.Join(events[:5000], ",")+"]")
 	require.Equal(t, http.StatusOK, taken.status, taken.body)
+	require.Len(t, e.calls[0].events, 5000)
+}
+
+func idsOf(events []signals.Event) []string {
+	ids := make([]string, 0, len(events))
+	for i := range events {
+		ids = append(ids, events[i].ID)
+	}
+
+	return ids
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/parleyhq/parley/signals"
-	"github.com/parleyhq/parley/signals/courier"
 	"github.com/parleyhq/parley/signals/dialects"
 	"github.com/parleyhq/parley/webhooks"
 	"github.com/parleyhq/parley/webhooks/inbox"
@@ -16,14 +15,6 @@ import (
 
 // ledger shows the inbox to the edge in the edge's words.
 type ledger struct{ inbox *inbox.Inbox }
-
-func (l ledger) AppendAccount(ctx context.Context, source string, events []signals.Event) error {
-	if _, _, err := l.inbox.LogAccount(ctx, source, events); err != nil {
-		return fmt.Errorf("log account events of %s: %w", source, err)
-	}
-
-	return nil
-}
 
 func (l ledger) AccountEvents(ctx context.Context, source string, limit int, cursor string) ([]signals.Event, string, error) {
 	events, next, err := l.inbox.AccountEvents(ctx, source, limit, cursor)
@@ -95,7 +86,7 @@ func (l ledger) InboxEvents(ctx context.Context, key signals.Key, session int) (
 
 // Stray archives what came after the decision about a ticket.
 func (l ledger) Stray(ctx context.Context, key signals.Key, session int, events []signals.Event) error {
-	if err := l.inbox.Keep(ctx, key, courier.Orphan, session, events); err != nil {
+	if err := l.inbox.Keep(ctx, key, inbox.Orphan, session, events); err != nil {
 		return fmt.Errorf("keep stray events of %s: %w", key, err)
 	}
 

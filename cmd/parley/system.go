@@ -221,7 +221,7 @@ func (s *system) startCourier(context.Context) error {
 	config.RetryWindow = s.retryWindow
 
 	config.Observer = s.metrics
-	s.courier = courier.New(s.temporal, s.inbox, config, s.log)
+	s.courier = courier.New(s.temporal, config, s.log)
 	s.later("courier", s.courier.Close)
 
 	return nil
@@ -267,8 +267,8 @@ func (s *system) startWorker(context.Context) error {
 func (s *system) buildEdge(ctx context.Context) error {
 	//nolint:contextcheck // requests bring contexts of their own
 	edge, err := webhooks.New(s.settings.HTTP, webhooks.Deps{
-		Sources: s.sources, Own: dialects.Table()[policy.DialectParley], Acceptor: s.courier,
-		Accounts: ledger{s.inbox}, Ledger: ledger{s.inbox}, Inbox: ledger{s.inbox}, Sessions: past{s.sessions}, Secrets: s.inbox,
+		Sources: s.sources, Own: dialects.Table()[policy.DialectParley], Acceptor: straight{s.inbox, s.courier},
+		Archive: s.inbox, Accounts: ledger{s.inbox}, Ledger: ledger{s.inbox}, Inbox: ledger{s.inbox}, Sessions: past{s.sessions}, Secrets: s.inbox,
 		Temporal: s.temporal, Database: s.db, Metrics: s.metrics.Handler, Scope: s.metrics.Scope, Log: s.log, Version: version,
 	})
 	if err != nil {
