@@ -148,12 +148,12 @@ func (d *decoder) unreplied(event *signals.Event, said *item, since time.Time, p
 
 	event.At = d.sent
 
-	if event.At.IsZero() && !since.IsZero() {
-		event.At = since.Add(time.Duration(seconds) * time.Second)
+	if event.At.IsZero() {
+		event.At = after(since, seconds, d.received)
 	}
 
-	if since.IsZero() && !event.At.IsZero() {
-		since = event.At.Add(-time.Duration(seconds) * time.Second)
+	if since.IsZero() {
+		since = after(event.At, -seconds, d.received)
 	}
 
 	event.Unreplied = &signals.Unreplied{

@@ -105,7 +105,7 @@ func unrepliedContent(event *signals.Event, sent int64) content {
 
 	switch {
 	case u.Since.IsZero():
-		out.CreatedAt = max(0, sent-waited)
+		out.CreatedAt = unix(after(time.Unix(sent, 0), -waited, time.Time{}))
 	case !ours(event):
 		waited = max(0, sent-out.CreatedAt)
 	}

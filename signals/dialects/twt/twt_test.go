@@ -486,6 +486,12 @@ func FuzzDecode(f *testing.F) {
 
 	f.Add([]byte(`{"event":"PING","content":[1,{"sbs":"7"}]}`))
 
+	// Times that lie too far from the other one, as the wait between them says.
+	f.Add([]byte(`{"event":"UNREPLIED","created_at":1765439941,"content":[{"visitor_name":"V","time_sec":1795168800}]}`))
+	f.Add([]byte(`{"event":"UNREPLIED","created_at":1765439941,"content":[{"visitor_name":"V","time_sec":"1765439652"}]}`))
+	f.Add([]byte(`{"event":"UNREPLIED","content":[{"visitor_name":"V","created_at":1765439941,"time_sec":1795168800}]}`))
+	f.Add([]byte(`{"event":"UNREPLIED","content":[{"visitor_name":"V","time_sec":1795168800}]}`))
+
 	f.Fuzz(func(t *testing.T, body []byte) {
 		req := post(string(body))
 

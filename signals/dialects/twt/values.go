@@ -120,11 +120,30 @@ func (w whole) moment(field string, received time.Time) (time.Time, error) {
 
 	at := time.Unix(w.value, 0).UTC()
 
-	if at.Year() < firstYear || at.Year() > lastYear || !received.IsZero() && at.After(received.AddDate(1, 0, 0)) {
+	if !plausible(at, received) {
 		return time.Time{}, &signals.FieldError{Field: field, Reason: "must be unix seconds of a live chat's time"}
 	}
 
 	return at, nil
+}
+
+// plausible reports whether a live chat can have had a time.
+func plausible(at, received time.Time) bool {
+	return at.Year() >= firstYear && at.Year() <= lastYear && (received.IsZero() || !at.After(received.AddDate(1, 0, 0)))
+}
+
+// after is a time so many seconds after another, or before it; zero if it is not
+// plausible, or the other is not known.
+func after(at time.Time, seconds int64, received time.Time) time.Time {
+	if at.IsZero() {
+		return at
+	}
+
+	if at = time.Unix(at.Unix()+seconds, 0).UTC(); !plausible(at, received) {
+		return time.Time{}
+	}
+
+	return at
 }
 
 // The years between which an event may lie, as [signals.Event.Validate] has it.
