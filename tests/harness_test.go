@@ -21,7 +21,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -147,38 +146,52 @@ type outLine struct {
 // ports are those that one installation keeps over its restarts.
 type ports struct{ http, grpc, ui int }
 
-// nextPort goes through the ports below those that the system itself gives to
-// connections: one of them would be taken while its installation is down.
-var nextPort atomic.Int32 //nolint:gochecknoglobals // one for all tests of the process
-
+// The ports of installations lie below those that the system itself gives to
+// connections, and below those that the program chooses for its own use (see
+// worker/embedded): either would take one while its installation is down.
 const (
 	firstPort = 10_000
-	portCount = 20_000
+	portCount = 10_000
 )
 
 func freePorts(t *testing.T) ports {
 	t.Helper()
 
-	nextPort.CompareAndSwap(0, rand.Int32N(portCount)+1)
+	return ports{http: freePort(t), grpc: freePort(t), ui: freePort(t)}
+}
 
-	var free [3]int
+// freePort chooses a port, and keeps it for the test by a UDP socket of the same
+// number. All tests choose by it, in this process and in others at the same time,
+// and it is in nobody's way who listens for TCP.
+func freePort(t *testing.T) int {
+	t.Helper()
 
-	for i := range free {
-		for {
-			free[i] = firstPort + int(nextPort.Add(1))%portCount
+	var config net.ListenConfig
 
-			listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", free[i]))
-			if err == nil {
-				require.NoError(t, listener.Close())
+	for {
+		port := firstPort + rand.IntN(portCount)
+		address := fmt.Sprintf("127.0.0.1:%d", port)
 
-				break
-			}
-
+		guard, err := config.ListenPacket(t.Context(), "udp", address)
+		if err != nil {
 			require.ErrorIs(t, err, syscall.EADDRINUSE)
-		}
-	}
 
-	return ports{http: free[0], grpc: free[1], ui: free[2]}
+			continue
+		}
+
+		listener, err := config.Listen(t.Context(), "tcp", address)
+		if err != nil {
+			require.ErrorIs(t, err, syscall.EADDRINUSE)
+			require.NoError(t, guard.Close())
+
+			continue
+		}
+
+		require.NoError(t, listener.Close())
+		t.Cleanup(func() { require.NoError(t, guard.Close()) })
+
+		return port
+	}
 }
 
 // install is a data directory, a configuration and ports.
