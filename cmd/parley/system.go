@@ -130,6 +130,7 @@ func (s *system) openStores(ctx context.Context) error {
 
 	config := s.settings.Inbox
 	config.RetryWindow = s.retryWindow
+	config.Now = gatewayClock()
 
 	if s.inbox, err = inbox.New(ctx, db, config, s.log); err != nil {
 		return fmt.Errorf("start: %w", err)
@@ -270,6 +271,7 @@ func (s *system) buildEdge(ctx context.Context) error {
 		Sources: s.sources, Own: dialects.Table()[policy.DialectParley], Acceptor: straight{s.inbox, s.courier},
 		Archive: s.inbox, Accounts: ledger{s.inbox}, Ledger: ledger{s.inbox}, Inbox: ledger{s.inbox}, Sessions: past{s.sessions}, Secrets: s.inbox,
 		Temporal: s.temporal, Database: s.db, Metrics: s.metrics.Handler, Scope: s.metrics.Scope, Log: s.log, Version: version,
+		Now: gatewayClock(),
 	})
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
