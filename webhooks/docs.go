@@ -38,7 +38,10 @@ type described struct {
 		Version     string `json:"version"`
 		Description string `json:"description"`
 	} `json:"info"`
-	Paths map[string]map[string]json.RawMessage `json:"paths"`
+	Paths      map[string]map[string]json.RawMessage `json:"paths"`
+	Components struct {
+		Schemas map[string]schema `json:"schemas"`
+	} `json:"components"`
 }
 
 // operation is one method of one path.
@@ -46,11 +49,12 @@ type operation struct {
 	Method string `json:"-"`
 	Path   string `json:"-"`
 
-	Summary     string      `json:"summary"`
-	Description string      `json:"description"`
-	Tags        []string    `json:"tags"`
-	Parameters  []parameter `json:"parameters"`
-	Scope       string      `json:"x-scope"` //nolint:tagliatelle // OpenAPI wants it so
+	Summary     string       `json:"summary"`
+	Description string       `json:"description"`
+	Tags        []string     `json:"tags"`
+	Parameters  []parameter  `json:"parameters"`
+	Body        *requestBody `json:"requestBody"` //nolint:tagliatelle // OpenAPI wants it so
+	Scope       string       `json:"x-scope"`     //nolint:tagliatelle // OpenAPI wants it so
 }
 
 type parameter struct {
@@ -130,7 +134,7 @@ func renderDocs(document []byte) ([]byte, error) {
 	var page bytes.Buffer
 
 	if err := parsed.Execute(&page, map[string]any{
-		"Info": all.Info, "Operations": operations,
+		"Info": all.Info, "Operations": operations, "Forms": all.Components.Schemas,
 		"Style": template.CSS(docsStyle), //nolint:gosec // our own file
 	}); err != nil {
 		return nil, fmt.Errorf("render docs.html: %w", err)

@@ -227,6 +227,66 @@ func TestDocsPage(t *testing.T) {
 	require.Equal(t, "1.2.3", described.fields(t)["info"].(map[string]any)["version"])
 }
 
+// TestDocsPageShowsBodies: every field of every command stands on the page, with
+// what it must hold.
+func TestDocsPageShowsBodies(t *testing.T) {
+	t.Parallel()
+
+	page := newEdge(t).do(http.MethodGet, "/docs", "").body
+
+	for path, item := range child(t, document(t), "paths") {
+		methods, ok := item.(map[string]any)
+		require.True(t, ok)
+
+		_, section, found := strings.Cut(page, "</b> "+path+"</h2>")
+		require.True(t, found, path)
+
+		section, _, _ = strings.Cut(section, "<h2")
+
+		post, posts := methods["post"].(map[string]any)
+		if !posts || post["requestBody"] == nil {
+			continue
+		}
+
+		require.Contains(t, page, "Body", path)
+
+		shape := child(t, post, "requestBody", "content", "application/json", "schema")
+		properties, _ := shape["properties"].(map[string]any)
+
+		for name := range properties {
+			require.Contains(t, section, "<dt>"+name+"</dt>", path)
+		}
+	}
+
+	_, accept, _ := strings.Cut(page, "</b> /v1/conversations/{source}/{id}/accept</h2>")
+	accept, _, _ = strings.Cut(accept, "<h2")
+	require.Contains(t, accept, "<dt>agent_id</dt><dd>The agent. <small>string, required, at most 255 bytes</small></dd>")
+
+	_, snooze, _ := strings.Cut(page, "</b> /v1/conversations/{source}/{id}/snooze</h2>")
+	require.Contains(t, snooze, "Body (may be left out)")
+	require.Contains(t, snooze, "date-time")
+
+	require.Contains(t, page, `<a href="#Event">Event</a> or list of <a href="#Event">Event</a>`)
+
+	for _, match := range regexp.MustCompile(`href="#([^"]+)"`).FindAllStringSubmatch(page, -1) {
+		require.Contains(t, page, `<h2 id="`+match[1]+`">`)
+	}
+}
+
+func TestRootLeadsToTheDocs(t *testing.T) {
+	t.Parallel()
+
+	e := newEdge(t)
+	// A browser goes on by itself, and somebody with curl reads where to.
+	require.Contains(t, e.do(http.MethodGet, "/", "").body, "<title>Parley</title>")
+
+	got := e.raw(t, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+	require.Equal(t, http.StatusFound, got.status)
+	require.Equal(t, "/docs", got.header.Get("Location"))
+	require.Contains(t, got.body, "/docs")
+	require.Equal(t, http.StatusForbidden, e.do(http.MethodGet, "/", "", "Host", "evil.example.com").status)
+}
+
 func TestHealth(t *testing.T) {
 	t.Parallel()
 

@@ -181,6 +181,31 @@ func TestWebhookTooLarge(t *testing.T) {
 	})
 }
 
+// TestHeadersTooLarge: the sender reads why, though it is still sending.
+func TestHeadersTooLarge(t *testing.T) {
+	t.Parallel()
+
+	for name, size := range map[string]int{"just": 16 << 10, "much": 200 << 10} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			e := newEdge(t)
+			p := e.do(http.MethodPost, "/webhooks/shop", message("c", "1"), "X-Large", strings.Repeat("x", size)).
+				isProblem(t, http.StatusRequestHeaderFieldsTooLarge, "headers-too-large")
+			require.Contains(t, p.Detail, "16384")
+			require.Empty(t, e.calls)
+		})
+	}
+
+	t.Run("not quite", func(t *testing.T) {
+		t.Parallel()
+
+		e := newEdge(t)
+		got := e.do(http.MethodPost, "/webhooks/shop", message("c", "1"), "X-Large", strings.Repeat("x", 15<<10))
+		require.Equal(t, http.StatusOK, got.status, got.body)
+	})
+}
+
 func TestDuplicatesAreCounted(t *testing.T) {
 	t.Parallel()
 

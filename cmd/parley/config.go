@@ -87,8 +87,9 @@ func newConfigCheckCommand(environ map[string]string) *cobra.Command {
 
 			line := "no configuration file: the defaults hold"
 			if file.Path != "" {
-				line = fmt.Sprintf("%s is valid: %d sources, %d policies, %d channels",
-					file.Path, len(sources), len(book.Policies()), len(file.Channels))
+				// There are two policies at least, default and demo.
+				line = fmt.Sprintf("%s is valid: %s, %d policies, %s", file.Path, counted(len(sources), "source"),
+					len(book.Policies()), counted(len(file.Channels), "channel"))
 			}
 
 			if _, err := fmt.Fprintln(command.OutOrStdout(), line); err != nil {

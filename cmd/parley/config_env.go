@@ -29,7 +29,8 @@ type envVariable struct {
 	secret      bool
 }
 
-// errEnvironment says that an environment variable has a value of a wrong form.
+// errEnvironment says that an environment variable has a value of a wrong form,
+// or one out of its range.
 var errEnvironment = errors.New("environment")
 
 // envVariables lists the variables of all structs, in their order, each once.
@@ -85,6 +86,10 @@ func isText(t reflect.Type) bool {
 func parseEnv(each envConfig, environ map[string]string) error {
 	err := env.ParseWithOptions(each.config, env.Options{Environment: environ, Prefix: each.prefix})
 	if err == nil {
+		if reasons := outOfRange(reflect.Indirect(reflect.ValueOf(each.config)), each.prefix); len(reasons) > 0 {
+			return fmt.Errorf("%w: %s", errEnvironment, strings.Join(reasons, "; "))
+		}
+
 		return nil
 	}
 

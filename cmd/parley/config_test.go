@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/parleyhq/parley/worker/embedded"
 	"github.com/parleyhq/parley/workflows/policy"
 )
 
@@ -92,6 +94,84 @@ func TestParseEnv(t *testing.T) {
 	require.ErrorIs(t, err, errEnvironment)
 	require.EqualError(t, err, "environment: PARLEY_LEVEL: cannot be read as a level: debug, info, warn or error; "+
 		"PARLEY_STORE_PORT: cannot be read as a whole number; PARLEY_STORE_PATIENCE: cannot be read as a duration, such as 30s or 5m")
+}
+
+// bounds has a number and a duration that may not be anything.
+type bounds struct {
+	Cache    int           `env:"PARLEY_CACHE"    envDefault:"5"  min:"0"  max:"9"`
+	Patience time.Duration `env:"PARLEY_PATIENCE" envDefault:"3s" min:"1s"`
+	Floor    int           `env:"PARLEY_FLOOR"    envDefault:"1"  max:"3"`
+	Any      int           `env:"PARLEY_ANY"`
+	Name     string        `env:"PARLEY_NAME"`
+}
+
+func TestSettingsOutOfRangeAreRefused(t *testing.T) {
+	t.Parallel()
+
+	tests := map[string]struct {
+		environ map[string]string
+		want    string
+	}{
+		"defaults":   {},
+		"at the end": {environ: map[string]string{"PARLEY_CACHE": "9", "PARLEY_PATIENCE": "1s", "PARLEY_FLOOR": "-7", "PARLEY_ANY": "-1"}},
+		"below":      {environ: map[string]string{"PARLEY_CACHE": "-5"}, want: "PARLEY_CACHE: must be from 0 to 9"},
+		"above":      {environ: map[string]string{"PARLEY_CACHE": "10"}, want: "PARLEY_CACHE: must be from 0 to 9"},
+		"two": {
+			environ: map[string]string{"PARLEY_PATIENCE": "-1s", "PARLEY_FLOOR": "4"},
+			want:    "PARLEY_PATIENCE: must be at least 1s; PARLEY_FLOOR: must be at most 3",
+		},
+	}
+
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			err := parseEnv(envConfig{config: &struct{ Inner bounds }{}}, test.environ)
+			if test.want == "" {
+				require.NoError(t, err)
+
+				return
+			}
+
+			require.ErrorIs(t, err, errEnvironment)
+			require.EqualError(t, err, "environment: "+test.want)
+		})
+	}
+}
+
+// TestEveryNumberIsBounded: a number that makes no sense must not be taken. The
+// embedded server judges its own, when it is used.
+func TestEveryNumberIsBounded(t *testing.T) {
+	t.Parallel()
+
+	walkEnv(reflect.TypeFor[settings](), "", func(found envVariable, field reflect.StructField) {
+		if kind := field.Type.Kind(); kind != reflect.Int && kind != reflect.Int64 || isText(field.Type) {
+			return
+		}
+
+		_, low := bound(field.Type, field.Tag, "min")
+		if _, embeds := reflect.TypeFor[embedded.Config]().FieldByName(field.Name); embeds && !low {
+			below := map[string]string{found.name: "-5"}
+			if field.Type == reflect.TypeFor[time.Duration]() {
+				below[found.name] = "-5s"
+			}
+
+			config, err := env.ParseAsWithOptions[embedded.Config](env.Options{Environment: below})
+			require.NoError(t, err)
+			require.ErrorContains(t, config.Validate(), found.name)
+
+			return
+		}
+
+		require.True(t, low, "%s has no min", found.name)
+
+		if _, set := field.Tag.Lookup("max"); set {
+			_, high := bound(field.Type, field.Tag, "max")
+			require.True(t, high, "the max of %s cannot be read", found.name)
+		}
+	})
+
+	require.NoError(t, parseEnv(envConfig{config: &settings{}}, map[string]string{}), "the defaults are out of range")
 }
 
 func runConfig(t *testing.T, environ map[string]string, args ...string) (stdout, stderr string, err error) {
@@ -213,7 +293,7 @@ func TestConfigCheck(t *testing.T) {
 
 	stdout, _, err := runConfig(t, secrets(), "check", "testdata/config/documented.yaml")
 	require.NoError(t, err)
-	require.Equal(t, "testdata/config/documented.yaml is valid: 1 sources, 2 policies, 2 channels\n", stdout)
+	require.Equal(t, "testdata/config/documented.yaml is valid: 1 source, 2 policies, 2 channels\n", stdout)
 
 	stdout, _, err = runConfig(t, secrets(), "check", "testdata/config/partial.yaml")
 	require.NoError(t, err)

@@ -61,17 +61,17 @@ type Outcome struct {
 // Config holds a courier's bounds; a zero value means the default.
 type Config struct {
 	// Parallel is how many targets are signalled at a time.
-	Parallel int `env:"PARLEY_COURIER_PARALLEL" envDefault:"64" desc:"workflows that are signalled at a time"`
+	Parallel int `env:"PARLEY_COURIER_PARALLEL" envDefault:"64" min:"1" max:"10000" desc:"workflows that are signalled at a time"`
 	// MaxQueued bounds the events and orders that wait, all in all; one source
 	// may hold half of it.
-	MaxQueued int `env:"PARLEY_COURIER_MAX_QUEUED" envDefault:"20000" desc:"events that may wait for Temporal, all in all"`
+	MaxQueued int `env:"PARLEY_COURIER_MAX_QUEUED" envDefault:"20000" min:"1" desc:"events that may wait for Temporal, all in all"`
 	// MaxQueuedBytes bounds their encoded size, in the same way.
-	MaxQueuedBytes int `env:"PARLEY_COURIER_MAX_QUEUED_BYTES" envDefault:"134217728" desc:"bytes that may wait for Temporal, all in all"`
+	MaxQueuedBytes int `env:"PARLEY_COURIER_MAX_QUEUED_BYTES" envDefault:"134217728" min:"1048576" desc:"bytes of events that may wait, all in all"`
 	// RPCTimeout bounds one call to Temporal, with the client's own repeats.
-	RPCTimeout time.Duration `env:"PARLEY_COURIER_RPC_TIMEOUT" envDefault:"3s" desc:"longest wait for one answer of Temporal"`
+	RPCTimeout time.Duration `env:"PARLEY_COURIER_RPC_TIMEOUT" envDefault:"3s" min:"100ms" desc:"longest wait for one answer of Temporal"`
 	// Patience bounds the attempts at one batch whose callers set no nearer
 	// deadline.
-	Patience time.Duration `env:"PARLEY_COURIER_PATIENCE" envDefault:"10s" desc:"longest time spent on one batch"`
+	Patience time.Duration `env:"PARLEY_COURIER_PATIENCE" envDefault:"10s" min:"1s" desc:"longest time spent on one batch"`
 
 	// RetryWindow is how long the same derived id of a source counts as a
 	// repetition.
