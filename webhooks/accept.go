@@ -97,7 +97,7 @@ func prepare(source string, events []signals.Event) ([]string, error) {
 // notAccepted logs why a webhook was not accepted and returns what its sender is
 // told: what an event is at fault for, or else that a repeat may help.
 func (s *Server) notAccepted(ctx context.Context, source *Source, events []signals.Event, err error) error {
-	s.refusals.log(ctx, s.now(), "webhook not accepted", slog.String("source", source.Name),
+	s.refusals.log(ctx, s.now(), slog.String("source", source.Name),
 		slog.String("conversation", events[0].Conversation), slog.Int("events", len(events)), slog.Any("error", err))
 
 	switch {

@@ -3,6 +3,7 @@ package webhooks_test
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -179,7 +180,7 @@ func TestCoalescerIsBounded(t *testing.T) {
 	require.Equal(t, 1, memory.Types("b", "ann", now), "the oldest goes first")
 
 	for i := range 100 {
-		memory.Types("a", fmt.Sprint(i), now)
+		memory.Types("a", strconv.Itoa(i), now)
 	}
 
 	require.LessOrEqual(t, memory.Typists("a"), 16)

@@ -9,14 +9,14 @@ import (
 
 // schema is what the page shows of a JSON schema.
 type schema struct {
-	Ref         string            `json:"$ref"` //nolint:tagliatelle // JSON Schema wants it so
+	Ref         string            `json:"$ref"`
 	Type        string            `json:"type"`
 	Format      string            `json:"format"`
 	Description string            `json:"description"`
 	Enum        []string          `json:"enum"`
-	MaxLength   int               `json:"maxLength"` //nolint:tagliatelle // as above
+	MaxLength   int               `json:"maxLength"` //nolint:tagliatelle // JSON Schema wants it so
 	Items       *schema           `json:"items"`
-	OneOf       []schema          `json:"oneOf"` //nolint:tagliatelle // as above
+	OneOf       []schema          `json:"oneOf"` //nolint:tagliatelle // JSON Schema wants it so
 	Properties  map[string]schema `json:"properties"`
 	Required    []string          `json:"required"`
 }

@@ -130,7 +130,8 @@ type call struct {
 
 func newWorld() *world {
 	return &world{
-		failFor: map[string]error{}, kept: map[string]struct{}{}, accepted: map[string]int{}, doubled: map[string]int{}, refused: map[string][]string{},
+		failFor: map[string]error{}, kept: map[string]struct{}{},
+		accepted: map[string]int{}, doubled: map[string]int{}, refused: map[string][]string{},
 		sessions: map[string]signals.View{}, running: map[string]signals.View{},
 	}
 }
@@ -210,14 +211,14 @@ func (w *world) Retry(_ context.Context, id int64) (int64, error) {
 }
 
 func (w *world) Archive(
-	_ context.Context, _ signals.Key, query inbox.ArchiveQuery,
+	_ context.Context, _ signals.Key, wanted inbox.ArchiveQuery,
 ) ([]inbox.ArchivedEvent, string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
-	w.queried = append(w.queried, query)
+	w.queried = append(w.queried, wanted)
 
-	return paged(w.archive, query.Limit, query.Cursor)
+	return paged(w.archive, wanted.Limit, wanted.Cursor)
 }
 
 // paged cuts a page out of a list; the cursor is a position.

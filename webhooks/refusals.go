@@ -21,7 +21,7 @@ type refusals struct {
 }
 
 // log writes a line, or counts it towards the next one.
-func (r *refusals) log(ctx context.Context, now time.Time, message string, about ...slog.Attr) {
+func (r *refusals) log(ctx context.Context, now time.Time, about ...slog.Attr) {
 	r.mu.Lock()
 
 	if since := now.Sub(r.last); since >= 0 && since < refusalLogEvery {
@@ -38,5 +38,5 @@ func (r *refusals) log(ctx context.Context, now time.Time, message string, about
 	r.last, r.silent = now, 0
 	r.mu.Unlock()
 
-	r.logger.LogAttrs(ctx, slog.LevelError, message, about...)
+	r.logger.LogAttrs(ctx, slog.LevelError, "webhook not accepted", about...)
 }

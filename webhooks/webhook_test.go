@@ -235,11 +235,11 @@ func TestNotAccepted(t *testing.T) {
 		status int
 		slug   string
 	}{
-		"full":        {inbox.ErrFull, http.StatusServiceUnavailable, "unavailable"},
-		"disk":        {fmt.Errorf("%w: %w", inbox.ErrDisk, errDown), http.StatusServiceUnavailable, "unavailable"},
-		"stopping":    {inbox.ErrClosed, http.StatusServiceUnavailable, "unavailable"},
-		"unknown":     {errDown, http.StatusServiceUnavailable, "unavailable"},
-		"too large":   {inbox.ErrTooLarge, http.StatusUnprocessableEntity, "invalid-field"},
+		"full":         {inbox.ErrFull, http.StatusServiceUnavailable, "unavailable"},
+		"disk":         {fmt.Errorf("%w: %w", inbox.ErrDisk, errDown), http.StatusServiceUnavailable, "unavailable"},
+		"stopping":     {inbox.ErrClosed, http.StatusServiceUnavailable, "unavailable"},
+		"unknown":      {errDown, http.StatusServiceUnavailable, "unavailable"},
+		"too large":    {inbox.ErrTooLarge, http.StatusUnprocessableEntity, "invalid-field"},
 		"unbelievable": {courier.ErrRefused, http.StatusUnprocessableEntity, "invalid-field"},
 	}
 

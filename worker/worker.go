@@ -17,7 +17,7 @@ import (
 type Config struct {
 	// StickyCache is how many open conversations stay in memory, each about
 	// 100 kB; one that is not there is replayed from its history.
-	StickyCache int `env:"PARLEY_STICKY_CACHE" envDefault:"2000" min:"0" max:"1000000" desc:"open conversations kept in the worker's memory, of about 100 kB each"`
+	StickyCache int `env:"PARLEY_STICKY_CACHE" envDefault:"2000" min:"0" max:"1000000" desc:"open conversations in memory, about 100 kB each"`
 }
 
 // Activities registers its activities under the names that the workflows call.

@@ -269,8 +269,8 @@ func (s *system) buildEdge(ctx context.Context) error {
 	//nolint:contextcheck // requests bring contexts of their own
 	edge, err := webhooks.New(s.settings.HTTP, webhooks.Deps{
 		Sources: s.sources, Own: dialects.Table()[policy.DialectParley], Acceptor: straight{s.inbox, s.courier},
-		Archive: s.inbox, Accounts: ledger{s.inbox}, Ledger: ledger{s.inbox}, Inbox: ledger{s.inbox}, Sessions: past{s.sessions}, Secrets: s.inbox,
-		Temporal: s.temporal, Database: s.db, Metrics: s.metrics.Handler, Scope: s.metrics.Scope, Log: s.log, Version: version,
+		Archive: s.inbox, Accounts: ledger{s.inbox}, Ledger: ledger{s.inbox}, Inbox: ledger{s.inbox}, Sessions: past{s.sessions},
+		Secrets: s.inbox, Temporal: s.temporal, Database: s.db, Metrics: s.metrics.Handler, Scope: s.metrics.Scope, Log: s.log, Version: version,
 		Now: gatewayClock(),
 	})
 	if err != nil {
