@@ -2,6 +2,9 @@ package inbox
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/parleyhq/parley/signals"
 )
@@ -49,7 +52,110 @@ type ArchivedEvent struct {
 // oldest first, and the cursor of the next page, "" at the end. [ErrBadCursor]
 // if the cursor is none of these.
 func (in *Inbox) Archive(ctx context.Context, key signals.Key, query ArchiveQuery) ([]ArchivedEvent, string, error) {
-	_, _ = key, query
+	after, err := parseCursor(query.Cursor, 0)
+	if err != nil {
+		return nil, "", err
+	}
 
-	return nil, "", ctx.Err()
+	if err := in.flush(ctx); err != nil {
+		return nil, "", err
+	}
+
+	limit := bounded(query.Limit)
+	waits := in.waits(key)
+
+	var page []ArchivedEvent
+
+	err = in.each(ctx, `
+		SELECT e.seq, e.event, CASE WHEN ? THEN e.raw END, coalesce(s.state, ''), coalesce(s.session, 0)
+		FROM inbox_events e LEFT JOIN inbox_states s ON s.seq = e.seq
+		WHERE e.source = ? AND e.conversation = ? AND e.seq > ? ORDER BY e.seq LIMIT ?`, func(scan scanner) error {
+		var (
+			archived   ArchivedEvent
+			state      string
+			event, raw []byte
+		)
+
+		if err := scan(&archived.Seq, &event, &raw, &state, &archived.Session); err != nil {
+			return err
+		}
+
+		if archived.Event, err = decode(event); err != nil {
+			return err
+		}
+
+		archived.State = waits.state(archived.Seq, state)
+		archived.Event.Seq = archived.Seq
+
+		switch {
+		case !query.Raw:
+			archived.Event.Raw = nil
+		case raw != nil:
+			archived.Event.Raw = raw
+		}
+
+		page = append(page, archived)
+
+		return nil
+	}, query.Raw, key.Source, key.Conversation, after, limit+1)
+	if err != nil {
+		return nil, "", fmt.Errorf("read archive of %s: %w", key, err)
+	}
+
+	in.number(page)
+
+	if len(page) <= limit {
+		return page, "", nil
+	}
+
+	page = page[:limit]
+
+	return page, strconv.FormatInt(page[limit-1].Seq, 10), nil
+}
+
+// pendings are the seqs of a conversation that wait, in order.
+type pendings []int64
+
+// waits returns what waits of a conversation.
+func (in *Inbox) waits(key signals.Key) pendings {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+
+	way, ok := in.lanes[key]
+	if !ok {
+		return nil
+	}
+
+	seqs := make(pendings, 0, len(way.pending))
+	for i := range way.pending {
+		seqs = append(seqs, way.pending[i].seq)
+	}
+
+	return seqs
+}
+
+// state translates a state on disk.
+func (p pendings) state(seq int64, stored string) State {
+	switch stored {
+	case stateForwarded, statePending:
+		if _, waits := slices.BinarySearch(p, seq); waits {
+			return StatePending
+		}
+
+		return StateForwarded
+	case stateOrphan:
+		return StateIgnored
+	default:
+		return State(stored)
+	}
+}
+
+// number says under which inbox ids events were numbered.
+func (in *Inbox) number(page []ArchivedEvent) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+
+	for i := range page {
+		page[i].Event.Inbox = in.inboxOf(page[i].Seq)
+	}
 }

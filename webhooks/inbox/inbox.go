@@ -2,110 +2,90 @@ package inbox
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
-	"encoding/json"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/courier"
 )
 
-// Errors of the inbox. They are the courier's too, so that whoever asks it
-// need know only those.
+// Errors of the inbox. Most are the courier's too, so that whoever asks for the
+// kind need know only those.
 var (
-	// ErrFull says that a source has as much in the inbox as it may.
+	// ErrFull says that a source has as much waiting as it may. It is a
+	// [courier.ErrBusy].
 	ErrFull = fmt.Errorf("inbox is full: %w", courier.ErrBusy)
 	// ErrTooLarge says that one event has more than 1 MiB even without its raw
-	// form.
+	// form. It is a [courier.ErrRefused].
 	ErrTooLarge = fmt.Errorf("event is too large: %w", courier.ErrRefused)
-	// ErrDisk says that a write failed: a full disk, most often.
+	// ErrDisk says that a write failed: a full disk, most often. It is a
+	// [courier.ErrUnavailable].
 	ErrDisk = fmt.Errorf("inbox cannot write: %w", courier.ErrUnavailable)
-	// ErrClosed says that the inbox takes in nothing more.
+	// ErrClosed says that the inbox takes in nothing more. It is a
+	// [courier.ErrUnavailable].
 	ErrClosed = fmt.Errorf("inbox is closed: %w", courier.ErrUnavailable)
+	// ErrBehind says that Temporal is away, so that waiting for it is in vain.
+	// It is a [courier.ErrUnavailable].
+	ErrBehind = fmt.Errorf("inbox is behind: %w", courier.ErrUnavailable)
 	// ErrNotFound says that there is no such dead letter.
 	ErrNotFound = errors.New("no such dead letter")
 	// ErrBadCursor says that a cursor did not come from here.
 	ErrBadCursor = errors.New("bad cursor")
 )
 
-// Reason says why an event is kept with a closed session.
-type Reason string
-
-// The reasons.
-const (
-	// Late events came for a session that was closed.
-	Late Reason = "late"
-	// Orphan events could not start a conversation and met none in time.
-	Orphan Reason = "orphan"
-)
-
-// state is where a kept event stands.
-const (
-	stateParked = "parked"
-	stateLate   = string(Late)
-	stateOrphan = string(Orphan)
-)
-
-const (
-	// parkedFor is how long an event waits for one that may start a
-	// conversation (contract, section 5).
-	parkedFor = 10 * time.Minute
-	// maxEvent is in bytes of JSON.
-	maxEvent = 1 << 20
-	// maxPerConversation bounds what goes ahead of a start.
-	maxPerConversation = 500
-	// maxShown bounds what is shown beside a ticket.
-	maxShown = 200
-
-	defaultRetryWindow = 2 * time.Minute
-)
-
-// Config holds the inbox's bounds; a zero value means the default.
-type Config struct {
-	// MaxParked bounds the parked events of one source.
-	MaxParked int `env:"PARLEY_INBOX_MAX_PARKED" envDefault:"10000" desc:"events of one source that may wait for a conversation to start"`
-	// MaxArchived bounds its late and orphan ones.
-	MaxArchived int `env:"PARLEY_INBOX_MAX_ARCHIVED" envDefault:"100000" desc:"late and orphan events kept of one source"`
-	// MaxAccount bounds its account log.
-	MaxAccount int `env:"PARLEY_INBOX_MAX_ACCOUNT" envDefault:"100000" desc:"account events kept of one source"`
-	// Retention is how long late, orphan and account events are kept.
-	Retention time.Duration `env:"PARLEY_INBOX_RETENTION" envDefault:"720h" desc:"how long late, orphan and account events are kept"`
-
-	// RetryWindow is how long the same derived id of a source counts as a
-	// repetition.
-	RetryWindow func(source string) time.Duration `env:"-"`
-	// Now may be nil; tests turn the clock with it.
-	Now func() time.Time `env:"-"`
-}
-
 // Inbox is the store. Make one with [New]; its methods may be called at the
 // same time.
 type Inbox struct {
-	db     *sql.DB
-	config Config
-	log    *slog.Logger
+	db      *sql.DB
+	store   store
+	config  Config
+	log     *slog.Logger
+	metrics *metrics
+	faults  faults
 
-	// writing lets one writer at a time in, in order; SQLite's own waiting is
-	// by polling.
-	writing chan struct{}
+	jobs   jobs
+	closed atomic.Bool
+	// known is the writer's alone.
+	known *known
+	disk  disk
 
 	mu sync.Mutex
-	// parked counts the parked events per conversation, held what a source
-	// has.
-	parked  map[signals.Key]int
-	held    map[string]holding
-	sources map[string]*tally
+	// starts are in ascending order.
+	starts []start
+	// window and marks are what the writer writes beside the rows.
+	window window
+	marks  []mark
+	// taken is how far the writer has taken the window's number.
+	taken   int64
+	flushAt bool
+	lanes   map[signals.Key]*lane
+	// parked are those lanes that have parked events.
+	parked map[*lane]struct{}
+	shares map[string]*share
+	// memory is how many bytes of events the lanes hold.
+	memory  int64
+	dead    int64
+	meters  meters
+	sources map[string]*tallied
+
+	forwarder forwarder
 }
 
-// holding is how much of one source is on disk.
-type holding struct{ parked, archived, account int }
+// share is what one source has waiting, parked events included.
+type share struct{ events, bytes int64 }
 
-// New makes the inbox on db, creating or upgrading its tables. The database
-// stays the caller's to close, after [Inbox.Flush].
+// New makes the inbox on db, creating or upgrading its tables, and finds what
+// waits. The database stays the caller's to close, after [Inbox.Stop] and the
+// end of [Inbox.Run].
 func New(ctx context.Context, db *sql.DB, config Config, log *slog.Logger) (*Inbox, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -115,168 +95,146 @@ func New(ctx context.Context, db *sql.DB, config Config, log *slog.Logger) (*Inb
 		return nil, err
 	}
 
+	config = config.withDefaults()
 	in := &Inbox{
-		db: db, config: config.withDefaults(), log: log, writing: make(chan struct{}, 1),
-		parked: make(map[signals.Key]int), held: make(map[string]holding), sources: make(map[string]*tally),
+		db: db, store: sqlite{db}, config: config, log: log, metrics: newMetrics(config.Scope), faults: newFaults(),
+		jobs: newJobs(), known: newKnown(), lanes: make(map[signals.Key]*lane), parked: make(map[*lane]struct{}),
+		shares: make(map[string]*share), meters: newMeters(config.Now()), sources: make(map[string]*tallied),
 	}
+	in.forwarder.init(&in.mu)
 
 	if err := in.load(ctx); err != nil {
+		return nil, err
+	}
+
+	if err := in.loadTallies(ctx); err != nil {
 		return nil, err
 	}
 
 	return in, nil
 }
 
-func (config Config) withDefaults() Config {
-	if config.MaxParked <= 0 {
-		config.MaxParked = 10_000
+// load fills the lanes with what waits, and begins a new id: a backup that is
+// put back numbers other events with the same seqs.
+func (in *Inbox) load(ctx context.Context) error {
+	var rows []waiting
+
+	found, err := in.store.load(ctx, func(row waiting) { rows = append(rows, row) })
+	if err != nil {
+		return fmt.Errorf("load inbox: %w", err)
 	}
 
-	if config.MaxArchived <= 0 {
-		config.MaxArchived = 100_000
+	slices.SortFunc(rows, func(a, b waiting) int { return int(a.seq - b.seq) })
+
+	in.mu.Lock()
+	defer in.mu.Unlock()
+
+	in.window = newWindow(found.settled)
+	in.window.hand(found.head)
+	in.dead, in.taken, in.disk.settled = found.dead, found.settled, found.settled
+
+	settled := found.settled
+
+	for i := range rows {
+		in.restore(&rows[i])
+
+		if rows[i].state == stateForwarded {
+			// Between two of these everything has a state, or never came to be.
+			for seq := settled + 1; seq < rows[i].seq; seq++ {
+				in.window.done(seq)
+			}
+
+			settled = rows[i].seq
+		}
 	}
 
-	if config.MaxAccount <= 0 {
-		config.MaxAccount = 100_000
+	for seq := settled + 1; seq <= found.head; seq++ {
+		in.window.done(seq)
 	}
 
-	if config.Retention <= 0 {
-		config.Retention = 30 * 24 * time.Hour
+	from := start{first: found.head + 1, inbox: in.newID(found.starts)}
+	if err := in.store.begin(ctx, from); err != nil {
+		return fmt.Errorf("load inbox: %w", err)
 	}
 
-	if config.RetryWindow == nil {
-		config.RetryWindow = func(string) time.Duration { return defaultRetryWindow }
+	in.starts = append(slices.DeleteFunc(found.starts, func(s start) bool { return s.first >= from.first }), from)
+
+	return nil
+}
+
+// restore puts a row back into its lane.
+func (in *Inbox) restore(row *waiting) {
+	way := in.lane(row.key)
+	it := item{
+		seq: row.seq, at: row.received, size: row.size, total: row.total,
+		stored: row.state != stateForwarded, session: row.session, since: row.since,
 	}
 
-	if config.Now == nil {
-		config.Now = time.Now
+	if row.state == stateParked {
+		in.park(way, it)
+		way.tell = true
+	} else {
+		way.pending = append(way.pending, it)
 	}
 
-	return config
+	in.hold(row.key.Source, &it)
 }
 
 const (
-	sweepEvery = 15 * time.Second
-	flushEvery = 5 * time.Second
-	pruneEvery = time.Hour
+	// idDigits are hexadecimal, of the time: enough until 2106.
+	idDigits = 8
+	// idRandom is in bytes.
+	idRandom = 2
 )
 
-// Run sweeps, flushes and prunes until ctx ends, and flushes once more then.
-func (in *Inbox) Run(ctx context.Context) error {
-	sweep, flush, prune := time.NewTicker(sweepEvery), time.NewTicker(flushEvery), time.NewTicker(pruneEvery)
+// newID returns an id that sorts behind all that were before, whatever the
+// clock says.
+func (in *Inbox) newID(before []start) string {
+	at := in.config.Now().Unix()
 
-	defer sweep.Stop()
-	defer flush.Stop()
-	defer prune.Stop()
-
-	for {
-		var err error
-
-		select {
-		case <-ctx.Done():
-			return in.flushLast(ctx)
-		case <-sweep.C:
-			_, err = in.Sweep(ctx, in.config.Now())
-		case <-flush.C:
-			err = in.Flush(ctx)
-		case <-prune.C:
-			_, err = in.Prune(ctx, in.config.Now().Add(-in.config.Retention))
+	for _, each := range before {
+		if len(each.inbox) < idDigits {
+			continue
 		}
 
-		if err != nil && ctx.Err() == nil {
-			in.log.ErrorContext(ctx, "inbox upkeep failed", "error", err)
+		if was, err := strconv.ParseInt(each.inbox[:idDigits], 16, 64); err == nil {
+			at = max(at, was+1)
 		}
 	}
+
+	random := make([]byte, idRandom)
+	_, _ = rand.Read(random) //nolint:errcheck // it never fails
+
+	return fmt.Sprintf("%0*x", idDigits, at) + hex.EncodeToString(random)
 }
 
-// flushLast flushes although ctx has ended.
-func (in *Inbox) flushLast(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushEvery)
-	defer cancel()
-
-	return in.Flush(ctx)
-}
-
-// load counts what is on disk.
-func (in *Inbox) load(ctx context.Context) error {
-	err := in.each(ctx, `SELECT source, conversation, state, count(*) FROM kept_events GROUP BY source, conversation, state`,
-		func(scan scanner) error {
-			var (
-				key   signals.Key
-				state string
-				n     int
-			)
-
-			if err := scan(&key.Source, &key.Conversation, &state, &n); err != nil {
-				return err
-			}
-
-			in.count(key, state, n)
-
-			return nil
-		})
-	if err != nil {
-		return fmt.Errorf("count kept events: %w", err)
-	}
-
-	err = in.each(ctx, `SELECT source, count(*) FROM account_events GROUP BY source`, func(scan scanner) error {
-		var (
-			source string
-			n      int
-		)
-
-		if err := scan(&source, &n); err != nil {
-			return err
+// inboxOf returns the id under which a seq was handed out. The caller holds mu.
+func (in *Inbox) inboxOf(seq int64) string {
+	for _, from := range slices.Backward(in.starts) {
+		if from.first <= seq {
+			return from.inbox
 		}
-
-		in.countAccount(source, n)
-
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("count account events: %w", err)
 	}
 
-	return in.loadTallies(ctx)
+	return ""
 }
 
-// count adds n kept events of key in state; n may be negative.
-func (in *Inbox) count(key signals.Key, state string, n int) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-
-	held := in.held[key.Source]
-
-	if state != stateParked {
-		held.archived += n
-		in.held[key.Source] = held
-
-		return
+// share returns what a source has waiting. The caller holds mu.
+func (in *Inbox) share(source string) *share {
+	held, ok := in.shares[source]
+	if !ok {
+		held = &share{}
+		in.shares[source] = held
 	}
 
-	held.parked += n
-	in.held[key.Source] = held
-	in.parked[key] += n
-
-	if in.parked[key] <= 0 {
-		delete(in.parked, key)
-	}
+	return held
 }
 
-func (in *Inbox) countAccount(source string, n int) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-
-	held := in.held[source]
-	held.account += n
-	in.held[source] = held
-}
-
-func (in *Inbox) holding(source string) holding {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-
-	return in.held[source]
+// hold counts an event that waits. The caller holds mu.
+func (in *Inbox) hold(source string, it *item) {
+	held := in.share(source)
+	held.events++
+	held.bytes += int64(it.total)
 }
 
 type scanner func(dest ...any) error
@@ -311,70 +269,50 @@ func eachOf(ctx context.Context, from querier, query string, use func(scanner) e
 	return nil
 }
 
-// write runs change in one transaction, one writer at a time.
-func (in *Inbox) write(ctx context.Context, change func(tx *sql.Tx) error) (err error) {
-	select {
-	case in.writing <- struct{}{}:
-		defer func() { <-in.writing }()
-	case <-ctx.Done():
-		return fmt.Errorf("wait for the inbox: %w", ctx.Err())
-	}
+const (
+	sweepEvery = 15 * time.Second
+	flushEvery = 5 * time.Second
+	pruneEvery = time.Hour
+	probeEvery = 3 * time.Second
+)
 
-	tx, err := in.db.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
+// Run does the upkeep until ctx ends: it sweeps, prunes, writes the counts per
+// source and probes a disk that failed. It writes the counts once more then.
+func (in *Inbox) Run(ctx context.Context) error {
+	sweep, flush, prune, probe := time.NewTicker(sweepEvery), time.NewTicker(flushEvery), time.NewTicker(pruneEvery), time.NewTicker(probeEvery)
 
-	if err := change(tx); err != nil {
-		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
-			err = errors.Join(err, undo)
+	defer sweep.Stop()
+	defer flush.Stop()
+	defer prune.Stop()
+	defer probe.Stop()
+
+	for {
+		var err error
+
+		select {
+		case <-ctx.Done():
+			return in.flushLast(ctx)
+		case <-sweep.C:
+			in.Sweep(in.config.Now())
+		case <-flush.C:
+			in.gauge()
+			err = in.Flush(ctx)
+		case <-prune.C:
+			_, err = in.Prune(ctx, in.config.Now().Add(-in.config.Retention))
+		case <-probe.C:
+			in.probe(ctx)
 		}
 
-		return err
+		if err != nil && ctx.Err() == nil {
+			in.log.ErrorContext(ctx, "inbox upkeep failed", "error", err)
+		}
 	}
-
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-
-	return nil
 }
 
-// encode returns the event as it is stored: whole, or without Raw if it is too
-// large with it.
-func encode(event signals.Event) ([]byte, error) {
-	raw, err := json.Marshal(event)
-	if err != nil {
-		return nil, fmt.Errorf("%w: encode event %s: %w", courier.ErrRefused, event.ID, err)
-	}
+// flushLast flushes although ctx has ended.
+func (in *Inbox) flushLast(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushEvery)
+	defer cancel()
 
-	if len(raw) > maxEvent && event.Raw != nil {
-		event.Raw = nil
-
-		return encode(event)
-	}
-
-	if len(raw) > maxEvent {
-		return nil, fmt.Errorf("%w: %s has %d bytes", ErrTooLarge, event.ID, len(raw))
-	}
-
-	return raw, nil
-}
-
-func decode(raw []byte) (signals.Event, error) {
-	var event signals.Event
-	if err := json.Unmarshal(raw, &event); err != nil {
-		return signals.Event{}, fmt.Errorf("decode stored event: %w", err)
-	}
-
-	return event, nil
-}
-
-// receivedAt is what derived ids are compared by.
-func (in *Inbox) receivedAt(event *signals.Event) time.Time {
-	if event.ReceivedAt.IsZero() {
-		return in.config.Now()
-	}
-
-	return event.ReceivedAt
+	return in.Flush(ctx)
 }

@@ -2,6 +2,9 @@ package inbox
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -36,9 +39,63 @@ type SourceDepth struct {
 	Share float64
 }
 
-// Report returns how the inbox is doing, from memory but for the dead letters.
-func (in *Inbox) Report(ctx context.Context) (Report, error) { return Report{}, ctx.Err() }
+// Report returns how the inbox is doing, from memory.
+func (in *Inbox) Report(ctx context.Context) (Report, error) {
+	if err := ctx.Err(); err != nil {
+		return Report{}, fmt.Errorf("report on the inbox: %w", err)
+	}
 
-// Health returns why the last write failed, nil if it did not. While it did,
-// the inbox tries by itself every few seconds. The error is an [ErrDisk].
-func (in *Inbox) Health() error { return nil }
+	report := in.report()
+	report.Sources = slices.DeleteFunc(report.Sources, func(s SourceDepth) bool { return s.Depth == 0 })
+
+	return report, nil
+}
+
+func (in *Inbox) report() Report {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+
+	now := in.config.Now()
+	f := &in.forwarder
+	report := Report{
+		Dead: in.dead, AcceptedPerSecond: in.meters.in.perSecond(now), ForwardedPerSecond: in.meters.out.perSecond(now),
+		Behind: f.away || len(f.failing) > 0, Commit: in.meters.commit.quantiles(), Signal: in.meters.signal.quantiles(),
+	}
+
+	if f.lastErr != nil && report.Behind {
+		report.LastError = oneLine(f.lastErr.Error())
+	}
+
+	for source, held := range in.shares {
+		report.Depth += held.events
+		report.Bytes += held.bytes
+		report.Sources = append(report.Sources, SourceDepth{
+			Source: source, Depth: held.events, Bytes: held.bytes,
+			Share: max(float64(held.events)/float64(in.config.MaxWaiting), float64(held.bytes)/float64(in.config.MaxWaitingBytes)),
+		})
+	}
+
+	slices.SortFunc(report.Sources, func(a, b SourceDepth) int { return strings.Compare(a.Source, b.Source) })
+
+	for way := range in.parked {
+		report.Parked += int64(len(way.parked))
+	}
+
+	oldest := now
+
+	for _, way := range in.lanes {
+		if len(way.pending) > 0 && way.pending[0].at < oldest.UnixMicro() {
+			oldest = time.UnixMicro(way.pending[0].at)
+		}
+	}
+
+	report.OldestAge = now.Sub(oldest)
+
+	return report
+}
+
+// gauge shows the metrics how much waits.
+func (in *Inbox) gauge() {
+	report := in.report()
+	in.metrics.gauge(&report)
+}

@@ -13,7 +13,7 @@ var ErrPinned = errors.New("another secret is pinned")
 // PinSecret keeps the secret with which a platform introduced itself. The first
 // stays: whoever comes with another is refused with [ErrPinned].
 func (in *Inbox) PinSecret(ctx context.Context, source, secret string) error {
-	return in.write(ctx, func(tx *sql.Tx) error {
+	return in.change(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO pinned_secrets (source, secret, pinned_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
 			source, secret, in.config.Now().UnixMicro())
 		if err != nil {
@@ -30,7 +30,7 @@ func (in *Inbox) PinSecret(ctx context.Context, source, secret string) error {
 		}
 
 		return nil
-	})
+	}, nil)
 }
 
 // PinnedSecret returns the pinned secret of a source, empty for none.

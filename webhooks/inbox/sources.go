@@ -41,7 +41,7 @@ type SourceCounts struct {
 	LastErrorAt time.Time
 }
 
-type tally struct {
+type tallied struct {
 	SourceCounts
 
 	dirty bool
@@ -59,7 +59,7 @@ func (in *Inbox) Count(source string, add Tally) {
 			return
 		}
 
-		counts = &tally{SourceCounts: SourceCounts{Source: source}}
+		counts = &tallied{SourceCounts: SourceCounts{Source: source}}
 		in.sources[source] = counts
 	}
 
@@ -104,7 +104,7 @@ func (in *Inbox) Flush(ctx context.Context) error {
 
 	var dirty []SourceCounts
 
-	err := in.write(ctx, func(tx *sql.Tx) error {
+	err := in.change(ctx, func(tx *sql.Tx) error {
 		// Taken here, so that of two flushes the later one is written last.
 		dirty = in.takeDirty()
 
@@ -123,7 +123,7 @@ func (in *Inbox) Flush(ctx context.Context) error {
 		}
 
 		return nil
-	})
+	}, nil)
 	if err != nil {
 		in.markDirty(dirty)
 
@@ -176,7 +176,7 @@ func (in *Inbox) loadTallies(ctx context.Context) error {
 		SELECT source, accepted, duplicates, refused, last_event_at, last_error, last_error_at FROM source_counts`,
 		func(scan scanner) error {
 			var (
-				counts  tally
+				counts  tallied
 				event   int64
 				refused int64
 			)

@@ -5,140 +5,73 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
-
-	"github.com/parleyhq/parley/signals"
 )
 
-// upkeepBatch is how many rows one transaction changes, so that nobody waits
+// upkeepBatch is how many rows one transaction looks at, so that nobody waits
 // long for the writer.
 const upkeepBatch = 500
 
-// Sweep turns what was parked more than ten minutes before now into orphans
-// and returns how many there were. An orphan with a natural id that its
-// conversation has already is dropped: it came twice.
-func (in *Inbox) Sweep(ctx context.Context, now time.Time) (int, error) {
-	total := 0
-
-	for {
-		swept, err := in.sweep(ctx, now.Add(-parkedFor))
-		if err != nil {
-			return total, fmt.Errorf("sweep parked events: %w", err)
-		}
-
-		total += len(swept)
-
-		if len(swept) < upkeepBatch {
-			return total, nil
-		}
-	}
-}
-
-type sweptRow struct {
-	seq     int64
-	key     signals.Key
-	eventID string
-}
-
-func (in *Inbox) sweep(ctx context.Context, until time.Time) ([]sweptRow, error) {
-	var (
-		rows    []sweptRow
-		orphans []sweptRow
-	)
-
-	err := in.write(ctx, func(tx *sql.Tx) error {
-		rows, orphans = nil, nil
-
-		err := eachOf(ctx, tx, `
-			SELECT seq, source, conversation, event_id FROM kept_events
-			WHERE state = ? AND kept_at <= ? ORDER BY seq LIMIT ?`, func(scan scanner) error {
-			var row sweptRow
-			if err := scan(&row.seq, &row.key.Source, &row.key.Conversation, &row.eventID); err != nil {
-				return err
-			}
-
-			rows = append(rows, row)
-
-			return nil
-		}, stateParked, until.UnixMicro(), upkeepBatch)
-		if err != nil {
-			return err
-		}
-
-		for _, row := range rows {
-			twice, err := dropTwice(ctx, tx, row)
-			if err != nil {
-				return err
-			}
-
-			if twice {
-				continue
-			}
-
-			if _, err := tx.ExecContext(ctx, `UPDATE kept_events SET state = ? WHERE seq = ?`, stateOrphan, row.seq); err != nil {
-				return fmt.Errorf("make an orphan: %w", err)
-			}
-
-			orphans = append(orphans, row)
-		}
-
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-
-	for _, row := range rows {
-		in.count(row.key, stateParked, -1)
-	}
-
-	for _, row := range orphans {
-		in.count(row.key, stateOrphan, 1)
-	}
-
-	return rows, nil
-}
-
-func dropTwice(ctx context.Context, tx *sql.Tx, row sweptRow) (bool, error) {
-	if signals.IsDerived(row.eventID) {
-		return false, nil
-	}
-
-	result, err := tx.ExecContext(ctx, `
-		DELETE FROM kept_events WHERE seq = ? AND EXISTS (
-			SELECT 1 FROM kept_events WHERE source = ? AND conversation = ? AND state = ? AND event_id = ?)`,
-		row.seq, row.key.Source, row.key.Conversation, stateOrphan, row.eventID)
-	if err != nil {
-		return false, fmt.Errorf("drop a repeated orphan: %w", err)
-	}
-
-	return changed(result)
-}
-
-// Prune deletes late, orphan and account events that were kept before the time
-// given and returns how many. What is parked stays; [Inbox.Sweep] ends that.
+// Prune deletes what was received before the time given, of conversations and
+// of accounts, and what an account log has too much, and returns how many rows
+// went. What waits and what is dead stays.
 func (in *Inbox) Prune(ctx context.Context, before time.Time) (int, error) {
 	total := 0
 
-	for {
-		n, err := in.pruneKept(ctx, before)
-		if err != nil {
-			return total, fmt.Errorf("prune kept events: %w", err)
+	for p := (pruning{in: in, before: before.UnixMicro()}); !p.done; {
+		if err := in.change(ctx, func(tx *sql.Tx) error { return p.run(ctx, tx) }, p.committed); err != nil {
+			return total, fmt.Errorf("prune events: %w", err)
 		}
 
-		total += n
-
-		if n < upkeepBatch {
-			break
-		}
+		total += int(p.deleted)
 	}
 
-	for {
-		n, err := in.pruneAccount(ctx, before)
+	for _, accounts := range [...]struct {
+		query string
+		args  []any
+	}{
+		{`DELETE FROM account_events WHERE seq IN (SELECT seq FROM account_events WHERE logged_at < ? LIMIT ?)`, []any{before.UnixMicro()}},
+		{
+			`DELETE FROM account_events WHERE seq IN (
+			SELECT a.seq FROM (SELECT DISTINCT source FROM account_events) s JOIN account_events a ON a.source = s.source
+			WHERE a.seq <= (SELECT seq FROM account_events WHERE source = s.source ORDER BY seq DESC LIMIT 1 OFFSET ?) LIMIT ?)`,
+			[]any{in.config.MaxAccount},
+		},
+	} {
+		n, err := in.deleteAll(ctx, accounts.query, accounts.args...)
+		total += n
+
 		if err != nil {
 			return total, fmt.Errorf("prune account events: %w", err)
 		}
+	}
 
-		total += n
+	return total, nil
+}
+
+// deleteAll repeats a statement, whose last argument is how many rows it may
+// delete, until there are none.
+func (in *Inbox) deleteAll(ctx context.Context, query string, args ...any) (int, error) {
+	total := 0
+	args = append(args, upkeepBatch)
+
+	for {
+		var n int64
+
+		err := in.change(ctx, func(tx *sql.Tx) error {
+			result, err := tx.ExecContext(ctx, query, args...)
+			if err != nil {
+				return fmt.Errorf("delete: %w", err)
+			}
+
+			n, err = changed(result)
+
+			return err
+		}, nil)
+		if err != nil {
+			return total, err
+		}
+
+		total += int(n)
 
 		if n < upkeepBatch {
 			return total, nil
@@ -146,64 +79,72 @@ func (in *Inbox) Prune(ctx context.Context, before time.Time) (int, error) {
 	}
 }
 
-func (in *Inbox) pruneKept(ctx context.Context, before time.Time) (int, error) {
-	var keys []signals.Key
-
-	err := in.write(ctx, func(tx *sql.Tx) error {
-		keys = nil
-
-		return eachOf(ctx, tx, `
-			DELETE FROM kept_events WHERE seq IN (
-				SELECT seq FROM kept_events WHERE state IN (?, ?) AND kept_at < ? LIMIT ?)
-			RETURNING source, conversation`, func(scan scanner) error {
-			var key signals.Key
-			if err := scan(&key.Source, &key.Conversation); err != nil {
-				return err
-			}
-
-			keys = append(keys, key)
-
-			return nil
-		}, stateLate, stateOrphan, before.UnixMicro(), upkeepBatch)
-	})
-	if err != nil {
-		return 0, err
-	}
-
-	for _, key := range keys {
-		in.count(key, stateLate, -1)
-	}
-
-	return len(keys), nil
+// pruning goes through the events by seq, and so by age.
+type pruning struct {
+	in     *Inbox
+	before int64
+	// last is up to where it has come.
+	last, end, deleted int64
+	done               bool
 }
 
-func (in *Inbox) pruneAccount(ctx context.Context, before time.Time) (int, error) {
-	var sources []string
+func (p *pruning) run(ctx context.Context, tx *sql.Tx) error {
+	var rows, old int64
 
-	err := in.write(ctx, func(tx *sql.Tx) error {
-		sources = nil
-
-		return eachOf(ctx, tx, `
-			DELETE FROM account_events WHERE seq IN (
-				SELECT seq FROM account_events WHERE logged_at < ? LIMIT ?)
-			RETURNING source`, func(scan scanner) error {
-			var source string
-			if err := scan(&source); err != nil {
-				return err
-			}
-
-			sources = append(sources, source)
-
-			return nil
-		}, before.UnixMicro(), upkeepBatch)
-	})
+	err := tx.QueryRowContext(ctx, `
+		SELECT count(*), coalesce(max(seq), 0), coalesce(sum(received_at < ?), 0)
+		FROM (SELECT seq, received_at FROM inbox_events WHERE seq > ? ORDER BY seq LIMIT ?)`,
+		p.before, p.last, upkeepBatch).Scan(&rows, &p.end, &old)
 	if err != nil {
-		return 0, err
+		return fmt.Errorf("look for old events: %w", err)
 	}
 
-	for _, source := range sources {
-		in.countAccount(source, -1)
+	p.deleted = 0
+
+	// Where all are young, what follows is younger still.
+	if p.done = old == 0; p.done {
+		return nil
 	}
 
-	return len(sources), nil
+	result, err := tx.ExecContext(ctx, `
+		DELETE FROM inbox_events
+		WHERE seq > ? AND seq <= ? AND seq <= (SELECT settled FROM inbox_ends) AND received_at < ?
+		AND NOT EXISTS (
+			SELECT 1 FROM inbox_states s WHERE s.seq = inbox_events.seq AND s.state IN ('pending', 'parked', 'dead'))`,
+		p.last, p.end, p.before)
+	if err != nil {
+		return fmt.Errorf("delete old events: %w", err)
+	}
+
+	if p.deleted, err = changed(result); err != nil {
+		return err
+	}
+
+	_, err = tx.ExecContext(ctx, `
+		DELETE FROM inbox_states WHERE seq > ? AND seq <= ? AND state IN ('late', 'orphan')
+		AND NOT EXISTS (SELECT 1 FROM inbox_events e WHERE e.seq = inbox_states.seq)`, p.last, p.end)
+	if err != nil {
+		return fmt.Errorf("delete states of old events: %w", err)
+	}
+
+	// Starts of which nothing is left.
+	_, err = tx.ExecContext(ctx, `
+		DELETE FROM inbox_starts WHERE first_seq < (
+			SELECT max(first_seq) FROM inbox_starts WHERE first_seq <= (SELECT min(seq) FROM inbox_events))`)
+	if err != nil {
+		return fmt.Errorf("delete old starts: %w", err)
+	}
+
+	p.done = rows < upkeepBatch
+
+	return nil
+}
+
+func (p *pruning) committed() {
+	p.last = p.end
+
+	// Ids that are no longer kept may come again.
+	if p.deleted > 0 {
+		p.in.known.clear()
+	}
 }

@@ -1,0 +1,93 @@
+package inbox
+
+import (
+	"time"
+
+	"github.com/uber-go/tally/v4"
+)
+
+const (
+	// parkedFor is how long an event waits for one that may start a
+	// conversation (contract, section 5).
+	parkedFor = 10 * time.Minute
+	// maxEvent is in bytes of JSON.
+	maxEvent = 1 << 20
+	// maxParked and maxParkedBytes bound what waits for the start of one
+	// conversation, since all of it goes ahead of the event that starts it.
+	// What comes beyond is an orphan at once.
+	maxParked      = 500
+	maxParkedBytes = 8 << 20
+	// maxShown bounds what is shown beside a ticket.
+	maxShown = 200
+
+	defaultLimit = 50
+	maxLimit     = 500
+
+	defaultRetryWindow = 2 * time.Minute
+)
+
+// Config holds the inbox's bounds; a zero value means the default.
+type Config struct {
+	// MaxWaiting and MaxWaitingBytes bound what one source may have waiting,
+	// parked events included; more is refused with [ErrFull].
+	MaxWaiting      int   `env:"PARLEY_INBOX_MAX_WAITING" envDefault:"200000" min:"1" desc:"events of one source that may wait for Temporal"`
+	MaxWaitingBytes int64 `env:"PARLEY_INBOX_MAX_WAITING_BYTES" envDefault:"268435456" min:"1024" desc:"bytes of one source that may wait"`
+	// MaxMemory bounds the waiting events that are kept in memory; the others
+	// are read from disk when their turn comes.
+	MaxMemory int64 `env:"PARLEY_INBOX_MAX_MEMORY" envDefault:"67108864" min:"1024" desc:"bytes of waiting events kept in memory, all in all"`
+	// Parallel is how many conversations are forwarded at a time. Fewer means
+	// fuller batches.
+	Parallel int `env:"PARLEY_INBOX_PARALLEL" envDefault:"16" min:"1" max:"10000" desc:"conversations that events are forwarded to at a time"`
+	// MaxAccount bounds the account log of a source; the oldest go first.
+	MaxAccount int `env:"PARLEY_INBOX_MAX_ACCOUNT" envDefault:"100000" min:"1" desc:"account events kept of one source"`
+	// Retention is how long everything is kept that neither waits nor is dead.
+	Retention time.Duration `env:"PARLEY_INBOX_RETENTION" envDefault:"720h" min:"1s" desc:"how long forwarded, late and account events stay"`
+
+	// RetryWindow is how long the same derived id of a source counts as a
+	// repetition.
+	RetryWindow func(source string) time.Duration `env:"-"`
+	// Scope takes the inbox's metrics under their full names; it may be nil.
+	Scope tally.Scope `env:"-"`
+	// Now may be nil; tests turn the clock with it.
+	Now func() time.Time `env:"-"`
+}
+
+func (config Config) withDefaults() Config {
+	if config.MaxWaiting <= 0 {
+		config.MaxWaiting = 200_000
+	}
+
+	if config.MaxWaitingBytes <= 0 {
+		config.MaxWaitingBytes = 256 << 20
+	}
+
+	if config.MaxMemory <= 0 {
+		config.MaxMemory = 64 << 20
+	}
+
+	if config.Parallel <= 0 {
+		config.Parallel = 16
+	}
+
+	if config.MaxAccount <= 0 {
+		config.MaxAccount = 100_000
+	}
+
+	if config.Retention <= 0 {
+		config.Retention = 30 * 24 * time.Hour
+	}
+
+	if config.RetryWindow == nil {
+		config.RetryWindow = func(string) time.Duration { return defaultRetryWindow }
+	}
+
+	if config.Scope == nil {
+		config.Scope = tally.NoopScope
+	}
+
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+
+	return config
+}

@@ -1,0 +1,94 @@
+package inbox
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/parleyhq/parley/signals"
+)
+
+// The states of a row as they stand on disk; a forwarded one has none.
+const (
+	statePending = "pending"
+	stateParked  = "parked"
+	stateLate    = string(Late)
+	stateOrphan  = string(Orphan)
+	stateDead    = "dead"
+	// stateForwarded takes a row's state away.
+	stateForwarded = ""
+)
+
+// row is an event as it is stored.
+type row struct {
+	seq      int64
+	key      signals.Key
+	id       string
+	received int64
+	// event is JSON without raw.
+	event, raw []byte
+}
+
+// mark is a change of where a row stands.
+type mark struct {
+	seq     int64
+	key     signals.Key
+	state   string
+	session int
+	reason  string
+	since   int64
+}
+
+// waiting is a row that a start finds pending or parked.
+type waiting struct {
+	mark
+
+	received    int64
+	size, total int32
+}
+
+// ends is what a start finds beside the rows.
+type ends struct {
+	settled, head int64
+	starts        []start
+	// dead counts the dead letters.
+	dead int64
+}
+
+// start says which id the inbox had from which seq on.
+type start struct {
+	first int64
+	inbox string
+}
+
+// store keeps rows and states.
+type store interface {
+	// load calls use for every row that is pending or parked, in any order.
+	load(ctx context.Context, use func(waiting)) (ends, error)
+	// begin records a start from which on seqs are of a new inbox.
+	begin(ctx context.Context, from start) error
+	// events returns the events of rows as JSON.
+	events(ctx context.Context, seqs []int64) (map[int64][]byte, error)
+	// writer returns the only writer, with a connection of its own.
+	writer(ctx context.Context) (writer, error)
+}
+
+// writer writes in transactions, one after the other.
+type writer interface {
+	begin(ctx context.Context) error
+	commit(ctx context.Context) error
+	// rollback leaves the writer ready for the next begin.
+	rollback(ctx context.Context)
+
+	// ids calls use for every event id of a conversation.
+	ids(ctx context.Context, key signals.Key, use func(id string, received int64)) error
+	insert(ctx context.Context, row *row) error
+	// logAccount adds an event to a source's account log unless its id was
+	// received there between two times, and reports whether it did.
+	logAccount(ctx context.Context, row *row, now, from, to int64) (bool, error)
+	mark(ctx context.Context, change *mark) error
+	settle(ctx context.Context, upTo int64) error
+
+	// change runs something else in a transaction of its own.
+	change(ctx context.Context, change func(tx *sql.Tx) error) error
+	close() error
+}
