@@ -259,6 +259,9 @@ type Transfer struct {
 	Reason      string   `json:"reason,omitempty"`
 	RequesterID string   `json:"requester_id,omitempty"`
 	Queue       *Queue   `json:"queue,omitempty"`
+	// PlatformAction is pending where the platform, which routes for itself, has
+	// not been told.
+	PlatformAction string `json:"platform_action,omitempty"`
 }
 
 // Queue is a place in a waiting line; Position counts from 1.

@@ -2,12 +2,14 @@ package scenarios_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/conversation"
 )
 
 func (p *player) check(want *expected, where string) {
@@ -20,6 +22,8 @@ func (p *player) check(want *expected, where string) {
 	equal(p, want.Desk, view.Desk, where, "desk")
 	equal(p, want.Tags, view.Tags, where, "tags")
 	equal(p, want.Session, view.Session, where, "session")
+	equal(p, want.Offered, view.Offered, where, "offered")
+	p.checkDesk(want, &view, where)
 
 	if want.Before != nil {
 		p.checkBefore(want.Before, where)
@@ -60,6 +64,66 @@ func (p *player) check(want *expected, where string) {
 	p.checkOrders(want, where)
 	p.checkTimeline(want, &view, where)
 	p.checkTicket(want, &view, where)
+}
+
+// checkDesk wants what was said to desks since the last time, and the invitations
+// so far.
+func (p *player) checkDesk(want *expected, view *signals.View, where string) {
+	if want.Asks != nil {
+		asks := make([]string, 0, len(p.asks))
+		for i := range p.asks {
+			asks = append(asks, tellAsk(&p.asks[i]))
+		}
+
+		require.Equal(p, *want.Asks, asks, "%s: asks", where)
+	}
+
+	p.asks = nil
+
+	if want.Invited != nil {
+		invited := make([]string, 0, len(view.Invitations))
+		for i := range view.Invitations {
+			one := &view.Invitations[i]
+			invited = append(invited, strings.TrimSpace(one.AgentID+" "+one.Outcome+" "+one.Reason))
+		}
+
+		require.Equal(p, *want.Invited, invited, "%s: invited", where)
+	}
+}
+
+func tellAsk(said *conversation.DeskAsk) string {
+	ask := &said.Ask
+	words := []string{string(ask.Kind)}
+
+	if ask.Agent != "" {
+		words = append(words, ask.Agent)
+	}
+
+	words = append(words, "->", said.Desk)
+
+	if ask.Wants {
+		words = append(words, "wants")
+	}
+
+	if need := ask.Need; need != nil {
+		words = append(words, "since", need.Since.Sub(start()).String())
+
+		if need.Head {
+			words = append(words, "head")
+		}
+
+		if need.Priority != 0 {
+			words = append(words, "priority", strconv.Itoa(need.Priority))
+		}
+
+		for _, part := range [][2]string{{"not", need.Not}, {"only", need.Only}, {"skills", strings.Join(need.Skills, " ")}} {
+			if part[1] != "" {
+				words = append(words, part[0], part[1])
+			}
+		}
+	}
+
+	return strings.Join(words, " ")
 }
 
 // checkBefore wants the session before closed for a reason, with its ticket.
@@ -139,6 +203,9 @@ func describe(order *signals.Order) string {
 		return "cancel -> " + order.Target
 	case order.Kind == signals.OrderTicket:
 		return "ticket -> " + order.Target
+	case order.Kind == signals.OrderPlatform:
+		return strings.Join(strings.Fields(order.Platform.Action+" "+order.Platform.AgentID+" "+order.Platform.GroupID), " ") +
+			" -> " + order.Target
 	case order.Event.Unreplied != nil:
 		push := order.Event.Unreplied
 

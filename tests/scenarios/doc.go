@@ -7,7 +7,7 @@
 // A step is one of these:
 //
 //   - an event: at (when it arrives, from the start), type, from (who: ann is a
-//     visitor; smith and jones are agents; boss is a supervisor whom only agents
+//     visitor; smith, jones and brown are agents; boss is a supervisor whom only agents
 //     see; robot is a bot; a leading question mark hides the role), and text, id,
 //     thread, said (when it happened by the platform's word) and with (any block
 //     of the event);
@@ -16,7 +16,10 @@
 //   - outage: let so much time pass in which nothing happens at all;
 //   - sleep: the same before the events of the step, so that they arrive before
 //     any clock that fell due meanwhile;
-//   - command: accept, assign, decline, close, reopen, snooze or note; refused
-//     tells what the refusal must say;
-//   - expect: what must be so now; orders are those made since the last expect.
+//   - command: accept, assign, decline, transfer, escalate, close, reopen, snooze
+//     or note; refused tells what the refusal must say;
+//   - offer: what the desk says: kind (offer unless told), agent, reason, free; it
+//     answers the newest statement unless number says otherwise;
+//   - expect: what must be so now; orders and asks are those made since the last
+//     expect.
 package scenarios

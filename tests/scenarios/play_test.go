@@ -45,6 +45,10 @@ type player struct {
 	under   policy.Snapshot
 	now     time.Time
 	orders  []signals.Order
+	asks    []conversation.DeskAsk
+	// said is the newest statement to a desk, attempt the newest offer's.
+	said    conversation.DeskAsk
+	attempt int64
 	events  int
 	// before is the session before, once there is one.
 	before *conversation.Record
@@ -94,6 +98,8 @@ func (p *player) step(step *step, where string) {
 		p.machine.Tick(p.now)
 	case step.Command != "":
 		p.command(step, where)
+	case step.Offer != nil:
+		p.offer(step.Offer)
 	case step.Event.Type != "":
 		p.apply([]event{step.Event})
 	case len(step.Batch) > 0:
@@ -140,7 +146,7 @@ func (p *player) take(event signals.Event) {
 
 	if p.machine.Decided && p.machine.Following(&event) {
 		p.before = p.machine.Record("run")
-		p.orders = append(p.orders, p.machine.TakeOrders()...)
+		p.handOut()
 		p.machine = conversation.NewMachine(key(), key().WorkflowID(), p.machine.Result().Next(), p.under)
 	}
 
@@ -194,7 +200,7 @@ func actor(name string) *signals.Actor {
 	}
 
 	switch id {
-	case "smith", "jones":
+	case "smith", "jones", "brown":
 		who.Role = signals.RoleAgent
 	case "boss":
 		who.Role, who.Visibility = signals.RoleAgent, signals.VisibleToAgents
@@ -210,7 +216,10 @@ func actor(name string) *signals.Actor {
 }
 
 func (p *player) command(step *step, where string) {
-	command := signals.Command{By: step.By, AgentID: step.Agent, AgentName: step.Agent, Reason: step.Reason, Text: step.Event.Text}
+	command := signals.Command{
+		By: step.By, AgentID: step.Agent, AgentName: step.Agent, Reason: step.Reason, Text: step.Event.Text,
+		Desk: step.Desk, GroupID: step.Group, Skill: step.Skill, Priority: step.Priority,
+	}
 	if step.Until != nil {
 		command.Until = start().Add(time.Duration(*step.Until))
 	}
@@ -228,11 +237,64 @@ func (p *player) command(step *step, where string) {
 	require.Contains(p, refused.Reason, step.Refused, where)
 }
 
-// after collects the orders and carries the state through JSON.
-func (p *player) after(where string) {
+// offer brings a desk's word.
+func (p *player) offer(from *offer) {
+	said := signals.Offer{
+		Kind: from.Kind, Desk: from.Desk, Session: from.Session, Number: from.Number, Attempt: from.Attempt, Agent: from.Agent,
+		Name: from.Agent, Round: from.Round, Free: from.Free, Reason: from.Reason, At: p.now,
+	}
+
+	if said.Kind == "" {
+		said.Kind = signals.OfferAgent
+	}
+
+	if said.Kind == signals.OfferAgent && said.Attempt == 0 {
+		p.attempt++
+		said.Attempt = p.attempt
+	}
+
+	if said.Desk == "" {
+		said.Desk = p.said.Desk
+	}
+
+	if said.Session == 0 && said.Number == 0 {
+		said.Session, said.Number = p.said.Ask.Session, p.said.Ask.Number
+	}
+
+	if said.Kind == signals.OfferAgent {
+		said.Until = p.now.Add(time.Duration(p.under.Policy.Accept.Timeout))
+	}
+
+	if from.Until != nil {
+		said.Until = start().Add(time.Duration(*from.Until))
+	}
+
+	p.machine.Offer(said, p.now)
+	p.machine.Tick(p.now)
+}
+
+// handOut collects what was decided.
+func (p *player) handOut() {
 	made := p.machine.TakeOrders()
 	p.orders = append(p.orders, made...)
 	p.machine.Dispatched(len(made))
+
+	asks := p.machine.TakeAsks()
+	p.asks = append(p.asks, asks...)
+
+	for _, ask := range asks {
+		if ask.Ask.Kind != signals.AskRelease || ask.Desk == p.said.Desk {
+			p.said = ask
+		}
+	}
+
+	p.machine.Asked(asks)
+	require.Empty(p, p.machine.TakeAsks())
+}
+
+// after collects the orders and carries the state through JSON.
+func (p *player) after(where string) {
+	p.handOut()
 
 	view := p.machine.View("", false)
 	require.Equal(p, view.Accepted, view.Applied+view.Late+view.Ignored, where)

@@ -31,6 +31,10 @@ type source struct {
 	Groups  map[string]string `yaml:"groups"`
 	Hours   *hours            `yaml:"hours"`
 	Tickets string            `yaml:"tickets"`
+	Desk    string            `yaml:"desk"`
+	Desks   []string          `yaml:"desks"`
+	// Platform says that the platform takes commands.
+	Platform bool `yaml:"platform"`
 	// Closed is when the session before closed, Threads what it had.
 	Closed  *policyTime `yaml:"closed"`
 	Threads []string    `yaml:"threads"`
@@ -56,8 +60,30 @@ type step struct {
 	By      string      `yaml:"by"`
 	Reason  string      `yaml:"reason"`
 	Until   *policyTime `yaml:"until"`
-	Refused string      `yaml:"refused"`
-	Expect  *expected   `yaml:"expect"`
+	// Desk, Group, Skill and Priority belong to the commands transfer and escalate.
+	Desk     string `yaml:"desk"`
+	Group    string `yaml:"group"`
+	Skill    string `yaml:"skill"`
+	Priority string `yaml:"priority"`
+	Refused  string `yaml:"refused"`
+	// Offer is what the desk says.
+	Offer  *offer    `yaml:"offer"`
+	Expect *expected `yaml:"expect"`
+}
+
+// offer is a desk's word; what it leaves out is that it answers the newest
+// statement, with the next attempt.
+type offer struct {
+	Kind    signals.OfferKind `yaml:"kind"`
+	Desk    string            `yaml:"desk"`
+	Session int               `yaml:"session"`
+	Number  int64             `yaml:"number"`
+	Attempt int64             `yaml:"attempt"`
+	Agent   string            `yaml:"agent"`
+	Round   int               `yaml:"round"`
+	Until   *policyTime       `yaml:"until"`
+	Free    bool              `yaml:"free"`
+	Reason  string            `yaml:"reason"`
 }
 
 type event struct {
@@ -85,6 +111,9 @@ type expected struct {
 	Counts    *map[string]int64     `yaml:"counts"`
 	Clocks    map[string]policyTime `yaml:"clocks"`
 	Orders    *[]string             `yaml:"orders"`
+	Asks      *[]string             `yaml:"asks"`
+	Offered   *string               `yaml:"offered"`
+	Invited   *[]string             `yaml:"invited"`
 	Timeline  []string              `yaml:"timeline"`
 	Untold    []string              `yaml:"untold"`
 	Ticket    *ticket               `yaml:"ticket"`
@@ -152,6 +181,7 @@ func (s *scenario) under(t *testing.T) policy.Snapshot {
 	snapshot := policy.Snapshot{
 		Source: key().Source, Dialect: s.Source.Dialect, PolicyName: "scenario", Policy: p, Routing: s.Source.Routing,
 		Title: s.Source.Title, Groups: s.Source.Groups, RetryWindow: policy.Duration(2 * time.Minute), TicketKind: s.Source.Tickets,
+		Desk: s.Source.Desk, Desks: s.Source.Desks, Platform: s.Source.Platform,
 	}
 
 	if s.Source.Hours != nil {

@@ -21,6 +21,8 @@ type Dispatch struct {
 	Session    int         `json:"session"`
 	// Orders go to delivery workflows, in ascending Counter.
 	Orders []signals.Order `json:"orders,omitempty"`
+	// Asks are statements to desks.
+	Asks []DeskAsk `json:"asks,omitempty"`
 	// Closed is set once, when the session is closed out.
 	Closed *Record `json:"closed,omitempty"`
 	// Stray events came after the decision about the ticket and start no

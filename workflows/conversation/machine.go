@@ -22,7 +22,11 @@ type Machine struct {
 
 	// Under is the policy that the conversation follows.
 	Under policy.Snapshot
+	// Rules are the newest unless the run was started under older ones.
+	Rules Rules
 
+	// receivedAt is when what is being taken in was received.
+	receivedAt time.Time
 	// typed is what agents' typing said since the last Settle.
 	typed []typingMark
 }
@@ -47,14 +51,14 @@ func NewMachine(key signals.Key, workflowID string, start signals.Start, under p
 		state.PastThreads[i] = signals.RememberedID(thread)
 	}
 
-	return &Machine{State: state, Under: under}
+	return &Machine{State: state, Under: under, Rules: RulesFor(newestRules)}
 }
 
 // Resume returns a machine that goes on from the state of an earlier run.
 func Resume(state *State, under policy.Snapshot) *Machine {
 	upgrade(state)
 
-	return &Machine{State: state, Under: under}
+	return &Machine{State: state, Under: under, Rules: RulesFor(newestRules)}
 }
 
 // Apply takes one event in. Settle must follow when the batch is through:
@@ -163,11 +167,15 @@ func (m *Machine) Settle(now time.Time) {
 	m.settleEpisode(closing, now)
 	m.settleTyping()
 	m.settleRelay(closing)
+	m.settleInvitation(closing, now)
+	m.settleHold()
 	m.Status = m.deriveStatus(closing)
 
 	if before != m.Status {
 		m.statusChanged(before, now)
 	}
+
+	m.settleAsk(now)
 
 	m.bound()
 }

@@ -10,8 +10,7 @@ import (
 // clockName names a deadline inside a conversation.
 type clockName string
 
-// The clocks (lifecycle, section 2). Accept, reassign and queue belong to a
-// conversation with a desk; they join this table with it.
+// The clocks (lifecycle, section 2).
 const (
 	clockUnreplied clockName = "unreplied"
 	clockRelay     clockName = "relay"
@@ -22,6 +21,11 @@ const (
 	clockAge       clockName = "age"
 	clockGap       clockName = "session-gap"
 	clockOffline   clockName = "offline"
+	clockAccept    clockName = "accept"
+	clockReassign  clockName = "reassign"
+	clockQueue     clockName = "queue"
+	clockAbandon   clockName = "abandon"
+	clockAskAgain  clockName = "ask-again"
 )
 
 // maxFired bounds what one tick fires; each clock that fires moves on, so that
@@ -64,14 +68,20 @@ func (m *Machine) clocks() []clock {
 	return running
 }
 
-const maxClocks = 7
+const maxClocks = 12
 
 // waitingClocks are those that a snooze holds.
 func (m *Machine) waitingClocks(running []clock) []clock {
-	if m.offline() {
-		running = append(running, clock{clockOffline, m.Episode.ClockAt})
+	if due, ok := m.offlineDue(); ok {
+		running = append(running, clock{clockOffline, due})
 	} else if due, ok := m.pushDue(); ok {
 		running = append(running, clock{clockUnreplied, due})
+	}
+
+	running = m.deskClocks(running)
+
+	if due, ok := m.reassignDue(); ok {
+		running = append(running, clock{clockReassign, due})
 	}
 
 	if due, ok := m.relayDue(); ok {
@@ -110,12 +120,26 @@ func (m *Machine) idleClocks(running []clock) []clock {
 	return running
 }
 
-// offline reports whether a visitor wrote outside the hours, nobody has the
-// conversation, and the policy answers that with a ticket instead of pushes. A
-// visitor who goes on writing lifts the close, and it closes again.
-func (m *Machine) offline() bool {
-	return m.Episode != nil && m.Agent == "" && m.Under.Policy.OutOfHours == policy.OutOfHoursOffline &&
-		!m.Under.Hours.Open(m.Episode.ClockAt)
+// offlineDue reports whether a visitor wrote, or asked for a person, outside the
+// hours, nobody has the conversation, and the policy answers that with a ticket
+// instead of pushes. A visitor who goes on writing lifts the close, and it
+// closes again.
+func (m *Machine) offlineDue() (time.Time, bool) {
+	if m.Agent != "" || m.Under.Policy.OutOfHours != policy.OutOfHoursOffline {
+		return time.Time{}, false
+	}
+
+	if m.Episode != nil && !m.Under.Hours.Open(m.Episode.ClockAt) {
+		return m.Episode.ClockAt, true
+	}
+
+	if !m.waiting() {
+		return time.Time{}, false
+	}
+
+	from := m.waited().clockAt
+
+	return from, !m.Under.Hours.Open(from)
 }
 
 // idles reports whether the idle clock runs: open or active, nothing owed, the
@@ -177,6 +201,16 @@ func (m *Machine) fire(due clock, now time.Time) {
 		m.closeBySelf("", reasonStale, now)
 	case clockGap:
 		m.closeForGap(latest(due.Due, m.newest()), now)
+	case clockAccept:
+		m.refused(signals.AskExpired, outcomeExpired, "", now)
+	case clockReassign:
+		m.lapsed(now)
+	case clockQueue:
+		m.waitedTooLong(now)
+	case clockAbandon:
+		m.closeBySelf("", reasonAbandoned, now)
+	case clockAskAgain:
+		m.sayNeed(signals.AskRequest, "", "", now)
 	}
 }
 
@@ -210,5 +244,15 @@ func (m *Machine) wake(now time.Time) {
 
 	if from := latest(slept, m.SpokenAt); now.After(from) {
 		m.IdleShift += m.Under.Hours.Between(from, now)
+	}
+
+	if from, owed := m.silentSince(); owed && now.After(latest(slept, from)) {
+		m.SilenceShift.add(from, m.Under.Hours.Between(latest(slept, from), now))
+	}
+
+	if m.waiting() {
+		if from := m.waited().clockAt; now.After(latest(slept, from)) {
+			m.QueueShift.add(from, m.Under.Hours.Between(latest(slept, from), now))
+		}
 	}
 }

@@ -196,6 +196,8 @@ func (m *Machine) deriveStatus(closing *closeFact) signals.Status {
 		return signals.StatusSnoozed
 	case m.Agent != "":
 		return signals.StatusActive
+	case m.waits() && m.invitation() != nil:
+		return signals.StatusOffered
 	case m.waits():
 		return signals.StatusQueued
 	default:
@@ -226,8 +228,8 @@ func (m *Machine) statusChanged(before signals.Status, now time.Time) {
 	switch {
 	case before == signals.StatusClosing && m.Status != signals.StatusClosed:
 		m.tellOwn(signals.Event{Type: signals.ConversationReopened}, now)
-	case m.Status == signals.StatusQueued:
-		m.tellOwn(signals.Event{Type: signals.ConversationQueued, Queue: &signals.Queue{Desk: m.Desk.Text}}, now)
+	case m.Status == signals.StatusQueued && before != signals.StatusOffered:
+		m.tellOwn(signals.Event{Type: signals.ConversationQueued, Queue: &signals.Queue{Desk: prefer(m.desk(), m.Desk.Text)}}, now)
 	}
 }
 

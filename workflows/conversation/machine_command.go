@@ -26,10 +26,16 @@ func (m *Machine) Judge(name string, command signals.Command, now time.Time) err
 	}
 
 	switch name {
-	case signals.AcceptUpdate, signals.AssignUpdate:
+	case signals.AcceptUpdate:
+		return m.judgeAccept(command)
+	case signals.AssignUpdate:
 		return m.judgeAssign(command)
 	case signals.DeclineUpdate:
-		return refuse("no invitation is out to %s", prefer(command.AgentID, "anybody"))
+		return m.judgeDecline(command)
+	case signals.TransferUpdate:
+		return m.judgeTransfer(command)
+	case signals.EscalateUpdate:
+		return m.judgeEscalate(command)
 	case signals.SnoozeUpdate:
 		return m.judgeSnooze(command, now)
 	case signals.NoteUpdate:
@@ -51,7 +57,7 @@ func (m *Machine) judgeAssign(command signals.Command) error {
 		return refuse("the conversation is closed since %s", m.Close.At.UTC().Format(time.RFC3339))
 	case m.Agent != "":
 		return refuse("the conversation is with %s", m.Agent)
-	case m.Status != signals.StatusOpen && m.Status != signals.StatusQueued:
+	case m.Status != signals.StatusOpen && m.Status != signals.StatusQueued && m.Status != signals.StatusOffered:
 		return refuse("the conversation is %s", m.Status)
 	default:
 		return nil
@@ -76,11 +82,19 @@ func (m *Machine) Command(name string, command signals.Command, now time.Time) e
 		return err
 	}
 
+	m.receivedAt = now
+
 	switch name {
 	case signals.AcceptUpdate:
 		m.assign(signals.AgentAccepted, command, now)
 	case signals.AssignUpdate:
 		m.assign(signals.AgentAssigned, command, now)
+	case signals.DeclineUpdate:
+		m.decline(command, now)
+	case signals.TransferUpdate:
+		m.transfer(command, now)
+	case signals.EscalateUpdate:
+		m.escalate(command, now)
 	case signals.CloseUpdate:
 		if m.Close == nil {
 			m.closeBySelf(personID(command.By), clip(prefer(command.Reason, "command"), maxTagBytes), now)
@@ -109,14 +123,16 @@ func (m *Machine) assign(t signals.Type, command signals.Command, now time.Time)
 		return
 	}
 
-	m.escalatedAt(now)
-
-	at := latest(now, latest(m.QueuedAt, m.ClaimsFloor).Add(time.Nanosecond))
-	if who := m.member(command.AgentID); !who.LeftAt.Before(at) {
-		at = who.LeftAt.Add(time.Nanosecond)
+	if asked := m.invitation(); asked != nil && asked.Agent == personID(command.AgentID) {
+		command.AgentName = prefer(command.AgentName, asked.Name)
 	}
 
-	m.claim(command.AgentID, command.AgentName, command.AgentNickname, at)
+	m.seize(command, now)
+
+	if m.Under.Platform {
+		m.transferOnPlatform(command.AgentID, "")
+	}
+
 	m.tellOwn(signals.Event{
 		Type: t, Actor: actorOf(command),
 		Assignment: &signals.Assignment{
@@ -124,6 +140,23 @@ func (m *Machine) assign(t signals.Type, command signals.Command, now time.Time)
 			Reason: command.Reason, By: command.By,
 		},
 	}, now)
+}
+
+// seize makes an agent the assignee, against all that is known by now.
+func (m *Machine) seize(command signals.Command, now time.Time) {
+	m.escalatedAt(now)
+
+	newest := latest(m.QueuedAt, m.ClaimsFloor)
+	if m.Agent != "" {
+		newest = latest(newest, m.lastClaim())
+	}
+
+	at := latest(now, newest.Add(time.Nanosecond))
+	if who := m.member(command.AgentID); !who.LeftAt.Before(at) {
+		at = who.LeftAt.Add(time.Nanosecond)
+	}
+
+	m.claim(command.AgentID, command.AgentName, command.AgentNickname, at)
 }
 
 func (m *Machine) snoozeUntil(command signals.Command, now time.Time) {

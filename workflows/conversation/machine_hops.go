@@ -30,7 +30,8 @@ type hop struct {
 // enterHop takes a request for an agent, and tells its attempt and what became
 // of the one before: nothing in a single request says so.
 func (m *Machine) enterHop(event *signals.Event) {
-	m.QueuedAt = latest(m.QueuedAt, event.At)
+	m.enqueue(event.At, clockTime(event))
+	m.enterNamed(event)
 
 	// What was asked before somebody took the conversation led to that.
 	if from := latest(m.lastClaim(), m.ClaimsFloor); event.At.After(from) {

@@ -134,8 +134,10 @@ func (m *Machine) enterParticipant(participant *signals.Participant, at time.Tim
 	case present == nil: // named, and nothing said about being there
 	case *present:
 		who.JoinedAt = latest(who.JoinedAt, at)
+		who.ReceivedAt = latest(who.ReceivedAt, m.receivedAt)
 	default:
 		who.LeftAt = latest(who.LeftAt, at)
+		who.ReceivedAt = latest(who.ReceivedAt, m.receivedAt)
 	}
 
 	if m.roleOf(who.ID, participant.Role) == signals.RoleVisitor {
@@ -155,14 +157,16 @@ func (m *Machine) enterAway(event *signals.Event) {
 		return
 	}
 
-	away, back := &m.AwaySince, &m.BackSince
+	away, back, received := &m.AwaySince, &m.BackSince, &m.AwayReceivedAt
 
 	if event.Actor.ID != "" {
 		who := m.member(event.Actor.ID)
-		away, back = &who.AwayAt, &who.BackAt
+		away, back, received = &who.AwayAt, &who.BackAt, &who.ReceivedAt
 	} else if event.Actor.Role != signals.RoleVisitor {
 		return
 	}
+
+	*received = latest(*received, m.receivedAt)
 
 	if event.Presence.State == signals.PresenceBack {
 		*back = latest(*back, event.At)
@@ -196,6 +200,7 @@ func (m *Machine) claim(id, name, nickname string, at time.Time) {
 	who := m.member(id)
 	who.learn(signals.RoleAgent, name, nickname, "", at)
 	who.ClaimedAt = latest(who.ClaimedAt, at)
+	who.ReceivedAt = latest(who.ReceivedAt, m.receivedAt)
 }
 
 // assignee is the present agent with the newest claim; where nobody claims, the

@@ -60,6 +60,7 @@ func (m *Machine) push(due, now time.Time) {
 
 	expires, _ := m.pushDue()
 	m.announce(event, m.Under.Policy.PushChannels(running.Pushes), pushGroup(running.Number), expires, now)
+	m.pushedTooOften(running.Pushes, now)
 }
 
 func pushGroup(number int) string { return "unreplied:" + strconv.Itoa(number) }

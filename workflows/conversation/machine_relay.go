@@ -61,7 +61,7 @@ func (m *Machine) enterReport(event *signals.Event, now time.Time) {
 	}
 
 	if report.Status == signals.UnrepliedQueued {
-		m.QueuedAt = latest(m.QueuedAt, event.At)
+		m.enqueue(event.At, clockTime(event))
 	}
 
 	m.ReportedAt = latest(m.ReportedAt, event.At)

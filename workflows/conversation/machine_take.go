@@ -12,6 +12,7 @@ import (
 //
 //nolint:cyclop // one flat table of what each type touches
 func (m *Machine) take(event *signals.Event, now time.Time) {
+	m.receivedAt = event.ReceivedAt
 	m.enterActor(event)
 	m.enterThread(event)
 	m.enterCustomer(event.Customer, event.At)
@@ -33,7 +34,7 @@ func (m *Machine) take(event *signals.Event, now time.Time) {
 	case signals.AgentAssigned, signals.AgentAccepted:
 		m.enterAssignment(event)
 	case signals.QueueMoved:
-		m.QueuedAt = latest(m.QueuedAt, event.At)
+		m.enqueue(event.At, clockTime(event))
 	case signals.AssignmentRequested:
 		m.enterHop(event)
 	case signals.ParticipantJoined, signals.ParticipantLeft:
@@ -119,7 +120,7 @@ func (m *Machine) enterDetails(event *signals.Event) {
 	}
 
 	if details.Queue != nil {
-		m.QueuedAt = latest(m.QueuedAt, event.At)
+		m.enqueue(event.At, clockTime(event))
 	}
 }
 
@@ -140,7 +141,8 @@ func (m *Machine) enterTransfer(event *signals.Event) {
 	}
 
 	m.ClaimsFloor = latest(m.ClaimsFloor, event.At)
-	m.QueuedAt = latest(m.QueuedAt, event.At)
+	m.TransferredAt = latest(m.TransferredAt, event.At)
+	m.enqueue(event.At, clockTime(event))
 
 	for _, group := range transfer.GroupIDs {
 		m.Desk.set(m.Under.Groups[group], event.At)
@@ -155,7 +157,7 @@ func (m *Machine) enterStatus(event *signals.Event) {
 
 	switch {
 	case change.To == string(signals.StatusQueued):
-		m.QueuedAt = latest(m.QueuedAt, event.At)
+		m.enqueue(event.At, clockTime(event))
 	case change.To == string(signals.StatusActive) && change.AgentID != "":
 		m.claim(change.AgentID, "", "", event.At)
 	}
@@ -163,13 +165,9 @@ func (m *Machine) enterStatus(event *signals.Event) {
 
 func (m *Machine) enterEscalation(event *signals.Event) {
 	m.escalatedAt(event.At)
-	m.QueuedAt = latest(m.QueuedAt, event.At)
-
+	m.enqueue(event.At, clockTime(event))
 	m.sign(event, event.At)
-
-	if event.Escalation != nil && event.Escalation.AgentID != "" {
-		m.claim(event.Escalation.AgentID, "", "", event.At)
-	}
+	m.enterWish(event)
 }
 
 func (m *Machine) enterAssignment(event *signals.Event) {

@@ -17,6 +17,8 @@ func (m *Machine) decide(now time.Time) {
 	m.Decided = true
 	m.Status = signals.StatusClosed
 	m.Snooze = nil
+	m.endInvitation(outcomeWithdrawn, "closed", now)
+	m.settleAsk(now)
 
 	ref := &signals.TicketRef{
 		ID: signals.TicketID(m.WorkflowID, m.Session), Session: m.Session, Status: signals.TicketStatusCreated,

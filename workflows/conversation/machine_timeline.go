@@ -92,12 +92,14 @@ func describe(event *signals.Event) string {
 	case event.Participant != nil:
 		return words("", event.Participant.Name, event.Participant.ID, "reason", event.Participant.Reason)
 	case event.Assignment != nil:
-		return words("to", event.Assignment.AgentName, event.Assignment.AgentID, "reason", event.Assignment.Reason)
+		return describeAssignment(event.Assignment)
 	case event.Invitation != nil && event.Type == signals.AssignmentRequested:
 		return describeHop(event)
+	case event.Invitation != nil && event.Invitation.AgentID != "":
+		return describeInvitation(event.Invitation)
 	case event.Transfer != nil:
 		return words("to", strings.Join(event.Transfer.AgentIDs, " "), strings.Join(event.Transfer.GroupIDs, " "),
-			"reason", event.Transfer.Reason)
+			"reason", event.Transfer.Reason, "platform_action:", event.Transfer.PlatformAction)
 	case event.Escalation != nil:
 		return words("skill", event.Escalation.Skill, "", "reason", event.Escalation.Reason)
 	case event.Queue != nil:
@@ -144,6 +146,25 @@ func describeClosing(closing *signals.Closing) string {
 	}
 
 	return words("by", role, closing.ByID, "reason", closing.Reason, "", closing.PlatformReason)
+}
+
+func describeAssignment(assignment *signals.Assignment) string {
+	silent := ""
+	if assignment.SilentSeconds != nil {
+		silent = (time.Duration(*assignment.SilentSeconds) * time.Second).String()
+	}
+
+	return words("to", assignment.AgentName, assignment.AgentID, "from", assignment.FromAgentID, "reason", assignment.Reason,
+		"after", silent, "platform_action:", assignment.PlatformAction)
+}
+
+func describeInvitation(invitation *signals.Invitation) string {
+	text := words("to", "", invitation.AgentID, "", invitation.Outcome, "reason", invitation.Reason)
+	if invitation.Round > 0 {
+		text += ", round " + strconv.Itoa(invitation.Round)
+	}
+
+	return text
 }
 
 func describeForm(form *signals.Form) string {

@@ -59,7 +59,9 @@ type State struct {
 	Tags         []tagMark `json:"tags,omitempty"`
 	PlatformNote register  `json:"platform_note,omitzero"`
 	AwaySince    time.Time `json:"away_since,omitzero"`
-	BackSince    time.Time `json:"back_since,omitzero"`
+	// AwayReceivedAt is when the newest such word came.
+	AwayReceivedAt time.Time `json:"away_received_at,omitzero"`
+	BackSince      time.Time `json:"back_since,omitzero"`
 
 	// Messages.
 	Kept []kept `json:"kept,omitempty"`
@@ -84,6 +86,24 @@ type State struct {
 	// IdleShift is how long snoozes held the idle clock since SpokenAt.
 	IdleShift time.Duration `json:"idle_shift,omitempty"`
 
+	// Whom it needs, and since when: the newest escalation's wishes, and what put
+	// it into a queue. A transfer to a group at TransferredAt voids the wishes.
+	Skill         register    `json:"skill,omitzero"`
+	Urgency       register    `json:"urgency,omitzero"`
+	Only          wanted      `json:"only,omitzero"`
+	Named         named       `json:"named,omitzero"`
+	TransferredAt time.Time   `json:"transferred_at,omitzero"`
+	Marks         []queueMark `json:"marks,omitempty"`
+
+	// The desk, and the agent whom the reassign clock watches.
+	Talk         talk      `json:"talk,omitzero"`
+	Taken        *taken    `json:"taken,omitempty"`
+	Hold         hold      `json:"hold,omitzero"`
+	Reassigned   int       `json:"reassigned,omitempty"`
+	SilenceShift shift     `json:"silence_shift,omitzero"`
+	QueueShift   shift     `json:"queue_shift,omitzero"`
+	QueueEnded   time.Time `json:"queue_ended,omitzero"`
+
 	// What was counted.
 	Accepted   int64 `json:"accepted"`
 	Applied    int64 `json:"applied"`
@@ -96,6 +116,7 @@ type State struct {
 	// What is decided and not yet dispatched.
 	Counter int64              `json:"counter"`
 	Outbox  []signals.Order    `json:"outbox,omitempty"`
+	Asks    []DeskAsk          `json:"asks,omitempty"`
 	Decided bool               `json:"decided,omitempty"`
 	Ticket  *signals.TicketRef `json:"ticket,omitempty"`
 }
@@ -147,6 +168,8 @@ type member struct {
 	SeenAt time.Time `json:"seen_at,omitzero"`
 	AwayAt time.Time `json:"away_at,omitzero"`
 	BackAt time.Time `json:"back_at,omitzero"`
+	// ReceivedAt is when the newest claim, coming or going was received.
+	ReceivedAt time.Time `json:"received_at,omitzero"`
 }
 
 // threadMark is one thread of the platform's within this session.

@@ -11,7 +11,7 @@ import (
 func (m *Machine) View(runID string, whole bool) signals.View {
 	view := signals.View{
 		ID: m.Key.Conversation, Source: m.Key.Source, WorkflowID: m.WorkflowID, RunID: runID, Session: m.Session,
-		Thread: m.thread().ID, Status: m.Status, Agent: m.Agent, Desk: m.Desk.Text, Tags: m.tags(),
+		Thread: m.thread().ID, Status: m.Status, Agent: m.Agent, Desk: prefer(m.desk(), m.Desk.Text), Tags: m.tags(),
 		Accepted: m.Accepted, Applied: m.Applied, Late: m.Late, Ignored: m.Ignored, Duplicates: m.Duplicates,
 		Messages: m.Counts, Clocks: []signals.ViewClock{}, OpenedAt: m.opened(), Ticket: m.Ticket,
 	}
@@ -22,6 +22,10 @@ func (m *Machine) View(runID string, whole bool) signals.View {
 		view.Clocks = append(view.Clocks, signals.ViewClock{Name: string(running.Name), Due: running.Due})
 	}
 
+	if asked := m.invitation(); asked != nil {
+		view.Offered = asked.Agent
+	}
+
 	if m.Close != nil {
 		at := m.Close.At
 		view.ClosedAt = &at
@@ -29,6 +33,7 @@ func (m *Machine) View(runID string, whole bool) signals.View {
 
 	if whole {
 		view.Participants, view.Timeline = m.participants(), m.timeline()
+		view.Invitations = m.viewInvitations()
 	}
 
 	return view

@@ -18,7 +18,7 @@ const (
 	// machineChange is the change id under which Temporal records which rules
 	// a run was started with; see [Machine].
 	machineChange  = "machine"
-	machineVersion = 1
+	machineVersion = newestRules
 
 	// rollEvents and rollAge are when a run continues as new by our own count
 	// (design, section 5), besides the server's suggestion.
@@ -68,6 +68,7 @@ type conversation struct {
 	info    *workflow.Info
 
 	events workflow.ReceiveChannel
+	offers workflow.ReceiveChannel
 	flat   []flatSignal
 	// woken is set by a command, for the loop to look again.
 	woken bool
@@ -106,7 +107,7 @@ func (c *conversation) setup(ctx workflow.Context, input Input) error {
 		return err
 	}
 
-	workflow.GetVersion(ctx, machineChange, workflow.DefaultVersion, machineVersion)
+	rules := RulesFor(int(workflow.GetVersion(ctx, machineChange, workflow.DefaultVersion, machineVersion)))
 
 	under, err := c.snapshot(ctx)
 	if err != nil {
@@ -115,6 +116,7 @@ func (c *conversation) setup(ctx workflow.Context, input Input) error {
 
 	if input.State != nil {
 		c.machine = Resume(input.State, under)
+		c.machine.Rules = rules
 
 		return nil
 	}
@@ -129,6 +131,7 @@ func (c *conversation) setup(ctx workflow.Context, input Input) error {
 	}
 
 	c.machine = NewMachine(key, c.info.WorkflowExecution.ID, start, under)
+	c.machine.Rules = rules
 
 	for _, raw := range input.Pending {
 		c.takeRaw(raw, workflow.Now(ctx))
@@ -247,7 +250,7 @@ func (c *conversation) cancelled(ctx workflow.Context) workflow.Context {
 
 // finish completes the run or continues it as new, once nothing is on its way.
 func (c *conversation) finish(ctx workflow.Context) (signals.Result, bool, error) {
-	if c.underway != nil || len(c.machine.Outbox) > 0 || len(c.stray) > 0 || !workflow.AllHandlersFinished(ctx) {
+	if c.underway != nil || len(c.machine.Outbox) > 0 || len(c.machine.Asks) > 0 || len(c.stray) > 0 || !workflow.AllHandlersFinished(ctx) {
 		return signals.Result{}, false, nil
 	}
 

@@ -34,7 +34,7 @@ func (c *conversation) answer(ctx workflow.Context) error {
 
 	for _, name := range []string{
 		signals.AcceptUpdate, signals.DeclineUpdate, signals.AssignUpdate, signals.CloseUpdate,
-		signals.ReopenUpdate, signals.SnoozeUpdate, signals.NoteUpdate,
+		signals.ReopenUpdate, signals.SnoozeUpdate, signals.NoteUpdate, signals.TransferUpdate, signals.EscalateUpdate,
 	} {
 		if err := c.command(ctx, name); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package conversation
 
 import (
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -18,16 +19,18 @@ const (
 
 // dispatch hands out what is decided, one dispatch at a time.
 func (c *conversation) dispatch(ctx workflow.Context) {
-	orders := c.machine.TakeOrders()
+	orders, asks := c.machine.TakeOrders(), c.machine.TakeAsks()
 	record := c.machine.Decided && !c.recorded
 
-	if c.underway != nil || len(orders) == 0 && !record && len(c.stray) == 0 || workflow.Now(ctx).Before(c.retryAt) {
+	if c.underway != nil || len(orders) == 0 && len(asks) == 0 && !record && len(c.stray) == 0 ||
+		workflow.Now(ctx).Before(c.retryAt) {
 		return
 	}
 
 	payload := Dispatch{
 		Key: c.machine.Key, WorkflowID: c.info.WorkflowExecution.ID, RunID: c.info.WorkflowExecution.RunID,
 		Session: c.machine.Session, Orders: orders[:min(len(orders), maxDispatch)], Stray: c.stray,
+		Asks: slices.Clone(asks),
 	}
 
 	if record {
@@ -35,9 +38,9 @@ func (c *conversation) dispatch(ctx workflow.Context) {
 	}
 
 	c.retryAt = time.Time{}
-	options := localOptions(dispatchSummary(payload.Orders, record))
+	options := localOptions(dispatchSummary(&payload))
 	c.underway = &underway{
-		orders: len(payload.Orders), stray: len(c.stray), record: record,
+		orders: len(payload.Orders), asks: payload.Asks, stray: len(c.stray), record: record,
 		future: workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, options), DispatchActivity, payload),
 	}
 }
@@ -46,6 +49,7 @@ func (c *conversation) dispatch(ctx workflow.Context) {
 type underway struct {
 	future        workflow.Future
 	orders, stray int
+	asks          []DeskAsk
 	record        bool
 }
 
@@ -75,20 +79,25 @@ func (c *conversation) collect(ctx workflow.Context) {
 	c.recorded = c.recorded || done.record
 	c.stray = c.stray[done.stray:]
 	c.machine.Dispatched(done.orders)
+	c.machine.Asked(done.asks)
 }
 
-func dispatchSummary(orders []signals.Order, record bool) string {
-	events := make([]signals.Event, 0, len(orders)+1)
+func dispatchSummary(payload *Dispatch) string {
+	events := make([]signals.Event, 0, len(payload.Orders)+len(payload.Asks)+1)
 
-	for i := range orders {
-		if orders[i].Event != nil {
-			events = append(events, signals.Event{Type: orders[i].Event.Type})
+	for i := range payload.Orders {
+		if order := &payload.Orders[i]; order.Event != nil {
+			events = append(events, signals.Event{Type: order.Event.Type})
 		} else {
-			events = append(events, signals.Event{Type: signals.Type(orders[i].Kind)})
+			events = append(events, signals.Event{Type: signals.Type(order.Kind)})
 		}
 	}
 
-	if record {
+	for i := range payload.Asks {
+		events = append(events, signals.Event{Type: signals.Type(payload.Asks[i].Ask.Kind + " to " + signals.AskKind(payload.Asks[i].Desk))})
+	}
+
+	if payload.Closed != nil {
 		events = append(events, signals.Event{Type: "record"})
 	}
 

@@ -21,6 +21,7 @@ type flatSignal struct {
 
 func (c *conversation) listen(ctx workflow.Context) {
 	c.events = workflow.GetSignalChannel(ctx, signals.EventsSignal)
+	c.offers = workflow.GetSignalChannel(ctx, signals.OffersSignal)
 
 	for _, name := range []string{
 		signals.EscalationSignal, signals.AgentAcceptedSignal, signals.QueueMoveSignal,
@@ -32,7 +33,7 @@ func (c *conversation) listen(ctx workflow.Context) {
 
 // waiting reports whether a signal has not been taken in yet.
 func (c *conversation) waiting() bool {
-	if c.events.Len() > 0 {
+	if c.events.Len() > 0 || c.offers.Len() > 0 {
 		return true
 	}
 
@@ -46,7 +47,8 @@ func (c *conversation) waiting() bool {
 }
 
 // drain takes in every signal that has arrived, the gateway's batches in their
-// order, then the convenience signals in the order of the contract.
+// order, then the convenience signals in the order of the contract, then what
+// desks say, which an event may have overtaken.
 func (c *conversation) drain(ctx workflow.Context) {
 	if c.machine == nil {
 		return
@@ -64,6 +66,39 @@ func (c *conversation) drain(ctx workflow.Context) {
 	}
 
 	c.drainFlat(now)
+	c.drainOffers(ctx, now)
+}
+
+// drainOffers decodes element by element, as with events; what fails is logged,
+// and the desk asks again.
+func (c *conversation) drainOffers(ctx workflow.Context, now time.Time) {
+	for {
+		var raw json.RawMessage
+		if !c.offers.ReceiveAsync(&raw) {
+			return
+		}
+
+		var batch signals.OfferBatch
+
+		if err := json.Unmarshal(raw, &batch); err != nil || batch.Offers == nil {
+			batch.Offers = []json.RawMessage{raw} // a bare offer is as good
+		}
+
+		for _, element := range batch.Offers {
+			var offer signals.Offer
+
+			c.taken++
+
+			if err := json.Unmarshal(element, &offer); err != nil || offer.Kind == "" {
+				workflow.GetLogger(ctx).Warn("What a desk said could not be read.", "conversation", c.key.Conversation,
+					"source", c.key.Source, "error", err)
+
+				continue
+			}
+
+			c.machine.Offer(offer, now)
+		}
+	}
 }
 
 // takeBatch decodes element by element: the SDK would drop a whole payload

@@ -142,6 +142,16 @@ func card(m *Machine) string {
 		text.WriteString("Unreplied since " + clockText(*view.UnrepliedSince) + ", pushes: " + itoa(view.PushTimes) + "\n\n")
 	}
 
+	for _, asked := range m.viewInvitations() {
+		text.WriteString("- invitation to " + escape(asked.AgentID) + ": " + prefer(asked.Outcome, "open until "+clockText(asked.ExpiresAt)))
+
+		if asked.Reason != "" {
+			text.WriteString(" (" + escape(asked.Reason) + ")")
+		}
+
+		text.WriteString("\n")
+	}
+
 	for _, running := range view.Clocks {
 		text.WriteString("- " + running.Name + " due " + clockText(running.Due) + "\n")
 	}
