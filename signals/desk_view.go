@@ -14,8 +14,11 @@ type DeskView struct {
 	Waiting int `json:"waiting"`
 	Offered int `json:"offered"`
 	Active  int `json:"active"`
-	// OldestWaitSeconds is how long the one who waits the longest has waited.
-	OldestWaitSeconds int64 `json:"oldest_wait_seconds"`
+	// OldestWaitSeconds is how long the one who waits the longest has waited, since
+	// OldestSince; a workflow knows only when it last had something to do, see
+	// [DeskView.At].
+	OldestWaitSeconds int64      `json:"oldest_wait_seconds"`
+	OldestSince       *time.Time `json:"oldest_since,omitempty"`
 	// WaitSeconds is what somebody who came now would wait, as far as measured
 	// handle times tell; absent if nobody accepts.
 	WaitSeconds *int64 `json:"wait_seconds,omitempty"`
@@ -25,6 +28,15 @@ type DeskView struct {
 	Agents []DeskAgent   `json:"agents"`
 	// Measured is what estimates are made of, and how good they were.
 	Measured DeskMeasured `json:"measured"`
+}
+
+// At returns the view as it is seen now.
+func (v DeskView) At(now time.Time) DeskView {
+	if v.OldestSince != nil {
+		v.OldestWaitSeconds = max(int64(now.Sub(*v.OldestSince).Seconds()), 0)
+	}
+
+	return v
 }
 
 // DeskWaiting is one conversation in a desk's queue.

@@ -1,0 +1,263 @@
+package desk
+
+import (
+	"strconv"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/parleyhq/parley/signals"
+)
+
+// Names of the activities that a desk calls; packages of activities/ provide
+// them.
+const (
+	// DispatchActivity takes a [Dispatch] and returns, as [Dispatched], once every
+	// offer is in its conversation's history. It is idempotent, and local.
+	DispatchActivity = "desk-dispatch"
+	// SurvivorsActivity takes a desk's name and returns the []signals.Key of the
+	// open conversations that say they are on it. It is local.
+	SurvivorsActivity = "desk-survivors"
+	// ChooseActivity takes a [Choice], asks the configured webhook, and returns an
+	// agent's id for each of its asks, empty for none: []string. It is tried once.
+	ChooseActivity = "desk-choose"
+)
+
+// Dispatch tells conversations what a desk decided.
+type Dispatch struct {
+	Desk   string      `json:"desk"`
+	Offers []Addressed `json:"offers"`
+}
+
+// Dispatched tells which conversations of a [Dispatch] do not run.
+type Dispatched struct {
+	Gone []signals.Key `json:"gone,omitempty"`
+}
+
+const (
+	// maxDispatch bounds the conversations of one dispatch; the rest follows.
+	maxDispatch = 100
+	// dispatchPause is how long a dispatch that failed five times waits, and the
+	// question for open conversations.
+	dispatchPause = 15 * time.Second
+	// chooseGrace is what the question to the webhook may take beyond its own
+	// timeout: each is asked at the same time.
+	chooseGrace = time.Second
+)
+
+// dispatch hands out what is decided, one dispatch at a time.
+func (d *desk) dispatch(ctx workflow.Context) {
+	now := workflow.Now(ctx)
+	if d.underway != nil || !d.machine.Owes() || now.Before(d.retryAt) {
+		return
+	}
+
+	d.retryAt = time.Time{}
+	payload := Dispatch{Desk: d.name, Offers: d.machine.TakeOffers(maxDispatch, now)}
+	options := localOptions(summary(payload.Offers))
+	d.underway = workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, options), DispatchActivity, payload)
+}
+
+// seek asks, for a desk that was started empty, which conversations it has.
+func (d *desk) seek(ctx workflow.Context) {
+	if d.survivors != nil || !d.machine.Seeks() || workflow.Now(ctx).Before(d.seekAt) {
+		return
+	}
+
+	options := localOptions("open conversations")
+	d.survivors = workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, options), SurvivorsActivity, d.name)
+}
+
+// choose asks the webhook, where there is one. It may take seconds, which a local
+// activity must not.
+func (d *desk) choose(ctx workflow.Context) {
+	if d.choosing != nil || d.stopping {
+		return
+	}
+
+	choice := d.machine.TakeChoice(workflow.Now(ctx))
+	if choice == nil {
+		return
+	}
+
+	timeout := d.machine.Under.AskTimeout.Std() + chooseGrace
+	options := workflow.ActivityOptions{
+		ScheduleToCloseTimeout: 2 * timeout, StartToCloseTimeout: timeout,
+		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
+		Summary:     "choose for " + strconv.Itoa(len(choice.Asks)),
+	}
+	d.choosing = workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), ChooseActivity, *choice)
+}
+
+// collect takes in what became of what was under way.
+func (d *desk) collect(ctx workflow.Context) {
+	now := workflow.Now(ctx)
+
+	if ready(d.underway) {
+		var done Dispatched
+
+		err := d.underway.Get(ctx, &done)
+		d.underway = nil
+
+		if err != nil {
+			d.retryAt = now.Add(dispatchPause)
+			d.machine.DispatchFailed()
+			workflow.GetLogger(ctx).Error("Dispatch failed; it is tried again.", "desk", d.name, "error", err, "retry_at", d.retryAt)
+		} else {
+			d.machine.Dispatched(done.Gone, now)
+		}
+	}
+
+	if ready(d.survivors) {
+		var keys []signals.Key
+
+		err := d.survivors.Get(ctx, &keys)
+		d.survivors = nil
+
+		if err != nil {
+			d.seekAt = now.Add(dispatchPause)
+			workflow.GetLogger(ctx).Error("Open conversations could not be listed; it is tried again.", "desk", d.name, "error", err)
+		} else {
+			d.machine.Survivors(keys, now)
+		}
+	}
+
+	if ready(d.choosing) {
+		var agents []string
+
+		err := d.choosing.Get(ctx, &agents)
+		d.choosing = nil
+
+		if err != nil {
+			workflow.GetLogger(ctx).Warn("The assignment webhook gave no answer; the desk chooses.", "desk", d.name, "error", err)
+		}
+
+		d.machine.Answered(agents, now)
+	}
+}
+
+// summary counts what a dispatch says, by kinds in the order of their first
+// appearance.
+func summary(offers []Addressed) string {
+	events := make([]signals.Event, 0, len(offers))
+
+	for i := range offers {
+		events = append(events, signals.Event{Type: signals.Type(offers[i].Offer.Kind)})
+	}
+
+	return signals.Summarize(events)
+}
+
+// measure tells metrics what waits came to.
+func (d *desk) measure(metrics client.MetricsHandler) {
+	waits := d.machine.TakeWaits()
+	if len(waits) == 0 {
+		return
+	}
+
+	metrics = metrics.WithTags(map[string]string{"desk": d.name})
+
+	for _, wait := range waits {
+		metrics.Timer("parley_desk_wait").Record(wait.Waited)
+
+		if wait.Estimated {
+			metrics.Timer("parley_desk_wait_error").Record(wait.Off.Abs())
+		}
+	}
+
+	measured := d.machine.measurements()
+	metrics.Gauge("parley_desk_handle_seconds").Update(measured.HandleSeconds)
+	metrics.Gauge("parley_desk_wait_error_seconds").Update(measured.ErrorSeconds)
+	metrics.Gauge("parley_desk_wait_bias_seconds").Update(measured.BiasSeconds)
+	metrics.Gauge("parley_desk_waiting").Update(float64(len(d.machine.line.list)))
+}
+
+// alarm is the one Temporal timer, for the nearest deadline.
+type alarm struct {
+	timer  workflow.Future
+	cancel workflow.CancelFunc
+	due    time.Time
+	// looks tells that it is no deadline of the machine's.
+	looks bool
+}
+
+func (a *alarm) fired() bool { return a.timer != nil && a.timer.IsReady() }
+
+// late is by how much a deadline of the machine's fired late.
+func (a *alarm) late(now time.Time) time.Duration {
+	if !a.fired() || a.looks {
+		return 0
+	}
+
+	return now.Sub(a.due)
+}
+
+// arm makes the timer anew only if the nearest deadline moved earlier; when a
+// timer fires early, the loop arms it again.
+func (d *desk) arm(ctx workflow.Context) {
+	due, name, own := d.nextLook(workflow.Now(ctx))
+	if d.alarm.timer != nil {
+		if !due.Before(d.alarm.due) {
+			return
+		}
+
+		d.alarm.cancel()
+	}
+
+	timerCtx, cancel := workflow.WithCancel(ctx)
+	now := workflow.Now(ctx)
+	wait := max(due.Sub(now), time.Millisecond)
+	timer := workflow.NewTimerWithOptions(timerCtx, wait, workflow.TimerOptions{Summary: lookSummary(now, due, name)})
+
+	d.alarm = alarm{timer: timer, cancel: cancel, due: due, looks: !own}
+}
+
+// lookSummary names the day only if it is another one.
+func lookSummary(now, due time.Time, name string) string {
+	layout := time.TimeOnly
+	if now.UTC().YearDay() != due.UTC().YearDay() {
+		layout = time.DateTime
+	}
+
+	return "next look " + due.UTC().Format(layout) + " (" + name + ")"
+}
+
+// nextLook is the nearest of the machine's deadlines, the repetition of what
+// failed, and the day after which a run continues as new; it tells whether it is
+// one of the machine's.
+func (d *desk) nextLook(now time.Time) (time.Time, string, bool) {
+	due, name, own := d.startedAt.Add(rollAge), "continue as new", false
+
+	if next, what, ok := d.machine.NextDeadline(now); ok && next.Before(due) {
+		due, name, own = next, what, true
+	}
+
+	if d.machine.Owes() && d.retryAt.After(now) && d.retryAt.Before(due) {
+		due, name, own = d.retryAt, "dispatch again", false
+	}
+
+	if d.machine.Seeks() && d.seekAt.After(now) && d.seekAt.Before(due) {
+		due, name, own = d.seekAt, "open conversations again", false
+	}
+
+	return due, name, own
+}
+
+func localOptions(summary string) workflow.LocalActivityOptions {
+	const (
+		attempt  = 15 * time.Second
+		first    = 100 * time.Millisecond
+		longest  = 10 * time.Second
+		attempts = 5
+	)
+
+	return workflow.LocalActivityOptions{
+		StartToCloseTimeout: attempt,
+		Summary:             summary,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: first, BackoffCoefficient: 2, MaximumInterval: longest, MaximumAttempts: attempts,
+		},
+	}
+}
