@@ -2,108 +2,129 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
-	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/tests/load/drive"
+	"github.com/parleyhq/parley/tests/load/report"
+	"github.com/parleyhq/parley/tests/load/stats"
+	"github.com/parleyhq/parley/tests/load/trace"
 )
 
-// historyPerMessage sends 20 messages one at a time into a running conversation
-// and reads how far its history grew.
-func historyPerMessage(ctx context.Context, api *api, opts *options) (float64, error) {
-	const messages = 20
-
-	temporal, err := client.DialContext(ctx, client.Options{HostPort: opts.temporal})
+// clocks arms one clock per conversation at a fixed rate, so that they fall due
+// at that rate, and reads when each fired.
+func clocks(ctx context.Context, b *bench, m *mode, name string) (err error) {
+	file, err := policies()
 	if err != nil {
-		return 0, fmt.Errorf("connect to Temporal: %w", err)
-	}
-	defer temporal.Close()
-
-	key := api.key("h", 0)
-	lengths := make([]int64, 0, 2)
-
-	for number := range messages + 2 {
-		if _, err := api.send(ctx, message(key, number)); err != nil {
-			return 0, err
-		}
-
-		applied := int64(number + 1)
-		if _, err := await(ctx, api, key, func(v *signals.View) bool { return v.Applied == applied }); err != nil {
-			return 0, err
-		}
-
-		// The first two start the run and give it its agent.
-		if number == 1 || number == messages+1 {
-			described, err := temporal.DescribeWorkflowExecution(ctx, key.WorkflowID(), "")
-			if err != nil {
-				return 0, fmt.Errorf("describe the run: %w", err)
-			}
-
-			lengths = append(lengths, described.GetWorkflowExecutionInfo().GetHistoryLength())
-		}
+		return err
 	}
 
-	return float64(lengths[1]-lengths[0]) / messages, nil
+	first := file.Policies["default"].Unreplied.First.Std()
+
+	s, err := b.open(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+
+	if s.temporal == nil {
+		return fmt.Errorf("%w without Temporal's address", errFlags)
+	}
+
+	plan := b.plan(m, report.TargetParley)
+	plan.Open = true
+	m.rate = report.ClocksPerSecond
+	row := report.Row{Mode: m.name, Target: name, Conversations: plan.Conversations, Events: 1, Connections: b.opts.connections}
+	profiled := b.profiling(ctx, m, s)
+	meter := startMeter(s.pid)
+
+	sent, err := b.send(ctx, m, s, &plan)
+	if err == nil {
+		b.progress.about(m.name+" "+name, func() string { return "clocks fire" })
+
+		// Asking while they fire would measure the asking.
+		err = sleep(ctx, first+time.Second)
+	}
+
+	if err == nil {
+		// What has not fired by then is late by a second.
+		err = trace.AwaitCount(ctx, s.temporal, runsOf(&plan)+" AND ParleyPushes > 0", plan.Conversations, func(int) {})
+	}
+
+	use(&row, meter.end())
+
+	if err != nil {
+		return errors.Join(err, s.alive())
+	}
+
+	profiled()
+
+	found, err := histories(ctx, s.temporal, &plan)
+	if err != nil {
+		return err
+	}
+
+	row.Sent(&plan, sent)
+
+	if err := row.Traced(&plan, sent, found); err != nil {
+		return err
+	}
+
+	if err := s.pushedOnce(ctx, &plan); err != nil {
+		return err
+	}
+
+	late, done := lateness(sent, found, first)
+	b.results.Clocks = &report.Clocks{Armed: plan.Conversations, PerSecond: report.ClocksPerSecond, Late: late, Done: done}
+	b.add(row)
+
+	return nil
 }
 
-// lateness arms one clock per conversation, evenly over two seconds, and reads
-// when each fired.
-func lateness(ctx context.Context, api *api, opts *options) (*durations, error) {
-	ctx, cancel := context.WithTimeout(ctx, opts.patience+opts.first)
-	defer cancel()
+// lateness of the one clock of each conversation. It is due after first from
+// when the event claims to be, which is when it was sent.
+func lateness(sent *drive.Sent, found []*trace.Conversation, first time.Duration) (late, done stats.Quantiles) {
+	var lates, dones []time.Duration
 
-	const spread = 2 * time.Second
+	for number, one := range found {
+		due := sent.Claimed(number, 0).Add(first)
+		started, completed := one.ActedAt(due, drive.EventID(0))
+		lates, dones = append(lates, started.Sub(due)), append(dones, completed.Sub(due))
+	}
 
-	var late durations
+	return stats.Summarize(lates), stats.Summarize(dones)
+}
 
-	begun := time.Now()
-	group, timing := errgroup.WithContext(ctx)
-	group.SetLimit(opts.connections)
+// pushedOnce asks every conversation how many pushes it made.
+func (s *subject) pushedOnce(ctx context.Context, plan *drive.Plan) error {
+	const readers = 4
 
-	for number := range opts.clocks {
-		due := begun.Add(spread * time.Duration(number) / time.Duration(opts.clocks))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(readers)
 
+	for number := range plan.Conversations {
 		group.Go(func() error {
-			time.Sleep(time.Until(due))
-
-			event := message(api.key("c", number), 0)
-			if _, err := api.send(timing, event); err != nil {
-				return err
+			view, err := drive.Await(ctx, s.client, plan.Key(number), func(*signals.View) bool { return true })
+			if err == nil && view.PushTimes != 1 {
+				err = fmt.Errorf("%w: %s made %d pushes", drive.ErrLost, view.ID, view.PushTimes)
 			}
 
-			return nil
+			return err
 		})
 	}
 
-	if err := group.Wait(); err != nil {
-		return nil, err
+	return group.Wait()
+}
+
+func sleep(ctx context.Context, long time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(long):
+		return nil
 	}
-
-	// Reading while clocks fire would measure the reading.
-	time.Sleep(opts.first + time.Second)
-
-	for number := range opts.clocks {
-		view, err := await(ctx, api, api.key("c", number), func(v *signals.View) bool { return v.PushTimes > 0 })
-		if err != nil {
-			return nil, err
-		}
-
-		var written, pushed time.Time
-
-		for _, entry := range view.Timeline {
-			switch {
-			case entry.Type == signals.MessageReceived && written.IsZero():
-				written = entry.At
-			case entry.Type == signals.UnrepliedPushed && pushed.IsZero():
-				pushed = entry.At
-			}
-		}
-
-		late.add(pushed.Sub(written.Add(opts.first)))
-	}
-
-	return &late, nil
 }

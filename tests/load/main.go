@@ -1,130 +1,112 @@
-// Command load measures a running Parley on this machine: how fast it
-// acknowledges webhooks and finishes conversations, how many history events a
-// message costs, and how late clocks fire.
+// Command load is Parley's benchmark. It drives Parley, and beside it two
+// baselines with the same work, and prints one table and the ratios:
 //
-//	go run ./tests/load --url http://127.0.0.1:8080
+//	go run ./tests/load
+//
+// builds Parley, starts it on a temporary data directory, and measures
+// everything; --quick does so in less than three minutes, --url drives a Parley
+// that runs already with the configuration tests/load/parley.yaml.
 //
 // It sends to loopback only, a bounded number of requests, and checks every
 // conversation's counts at the end: a figure of a run that lost something is
-// no figure. Start Parley with a short grace and quick pushes:
+// no figure.
 //
-//	PARLEY_CONFIG=tests/load/parley.yaml go run ./cmd/parley start
+// The time from a webhook to its application is not asked for while it runs:
+// Temporal's history has the time at which the task that took an event in was
+// completed, and the program knows when the event was due to be sent, on the
+// same machine's clock. Read afterwards, this is exact for every event and
+// costs nothing meanwhile. In the same way a run's last event tells when the
+// conversation was finished.
 package main
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"net"
-	"net/url"
 	"os"
 	"os/signal"
-	"time"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/parleyhq/parley/tests/load/baseline"
 )
 
-// options are the command line.
-type options struct {
-	url           string
-	temporal      string
-	conversations int
-	events        int
-	connections   int
-	clocks        int
-	first         time.Duration
-	patience      time.Duration
-}
-
-var errNotLoopback = errors.New("is not on this machine: load goes to loopback only")
+// The hidden subcommands with which this program starts the baselines, so that
+// their processor time and memory are measured as Parley's are.
+const (
+	serveBare  = "serve-bare"
+	serveNaive = "serve-naive"
+)
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := newCommand().ExecuteContext(ctx)
 
 	stop()
 
-	if err != nil {
+	switch {
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(os.Stderr, "load: interrupted")
+
+		const interrupted = 130
+
+		os.Exit(interrupted)
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
-	var opts options
+func newCommand() *cobra.Command {
+	opts := &options{}
+	command := &cobra.Command{
+		Use:   "load",
+		Short: "Measure Parley against its own baselines",
+		Long: "Builds Parley, starts it on a temporary data directory and free ports, and measures it: how fast it acknowledges,\n" +
+			"applies and finishes, what that costs, how late clocks fire, and how soon it is back after SIGKILL. Two baselines\n" +
+			"take the same work in the same run, so that the ratios hold on any machine:\n\n" +
+			"  bare   the same HTTP server in front of one SQLite table, group commit, and nothing else\n" +
+			"  naive  one SignalWithStart per request, no inbox, and the same workflow, server and settings\n\n" +
+			"Modes:\n\n" + describeModes() +
+			"\nEverything runs on 127.0.0.1. An interrupt stops what was started and removes it.",
+		Example: "  go run ./tests/load --quick                       # everything, in less than three minutes\n" +
+			"  go run ./tests/load --repeat 3                    # medians of three runs\n" +
+			"  go run ./tests/load --mode idle --long            # 100,000 open conversations\n" +
+			"  go run ./tests/load --mode few --rate 500         # at a fixed offered rate\n" +
+			"  go run ./tests/load --mode many --profile .       # with CPU profiles, where the process offers them\n" +
+			"  go run ./tests/load --url http://127.0.0.1:8080 --pid 4711 --data-dir parley-data",
+		Args:          cobra.NoArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if err := opts.check(command.Flags()); err != nil {
+				return err
+			}
 
-	flag.StringVar(&opts.url, "url", "http://127.0.0.1:8080", "where Parley listens")
-	flag.StringVar(&opts.temporal, "temporal", "127.0.0.1:7233", "Temporal's gRPC address, to count history events; empty leaves that out")
-	flag.IntVar(&opts.conversations, "conversations", 500, "conversations")
-	flag.IntVar(&opts.events, "events", 20, "events in each, the close among them; at least 2")
-	flag.IntVar(&opts.connections, "connections", 64, "connections that send at the same time")
-	flag.IntVar(&opts.clocks, "clocks", 300, "conversations whose first push is timed; 0 leaves that out")
-	flag.DurationVar(&opts.first, "first", 2*time.Second, "the policy's unreplied.first, for the lateness of clocks")
-	flag.DurationVar(&opts.patience, "patience", 2*time.Minute, "how long to wait for what was sent to finish")
-	flag.Parse()
+			// It shares the machine with what it measures.
+			const collectLess = 400
 
-	if err := opts.check(); err != nil {
-		return err
+			debug.SetGCPercent(collectLess)
+
+			return run(command.Context(), opts, command.OutOrStdout(), command.ErrOrStderr())
+		},
 	}
 
-	api := newAPI(&opts)
+	opts.declare(command.Flags())
+	command.CompletionOptions.DisableDefaultCmd = true
+	command.AddCommand(
+		newBaseline(serveBare, baseline.Bare),
+		newBaseline(serveNaive, baseline.Naive),
+	)
 
-	fmt.Printf("%d conversations of %d events over %d connections to %s\n", opts.conversations, opts.events, opts.connections, opts.url)
-
-	result, err := throughput(ctx, api, &opts)
-	if err != nil {
-		return err
-	}
-
-	result.print()
-
-	if opts.temporal != "" {
-		perMessage, err := historyPerMessage(ctx, api, &opts)
-		if err != nil {
-			return err
-		}
-
-		fmt.Printf("history      %.2f events per message, averaged over 20 sent one at a time\n", perMessage)
-	}
-
-	if opts.clocks > 0 {
-		late, err := lateness(ctx, api, &opts)
-		if err != nil {
-			return err
-		}
-
-		fmt.Printf("clocks       %d armed, late p50 %s, p95 %s, p99 %s, most %s\n",
-			opts.clocks, late.at(0.50), late.at(0.95), late.at(0.99), late.at(1))
-	}
-
-	return nil
+	return command
 }
 
-func (o *options) check() error {
-	for _, address := range []string{o.url, o.temporal} {
-		if address == "" {
-			continue
-		}
-
-		host := address
-		if parsed, err := url.Parse(address); err == nil && parsed.Host != "" {
-			host = parsed.Host
-		}
-
-		host, _, err := net.SplitHostPort(host)
-		if err != nil {
-			return fmt.Errorf("%q: %w", address, err)
-		}
-
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			return fmt.Errorf("%q %w", address, errNotLoopback)
-		}
+func newBaseline(name string, serve func(ctx context.Context) error) *cobra.Command {
+	return &cobra.Command{
+		Use: name, Hidden: true, Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error { return serve(command.Context()) },
 	}
-
-	const most = 1_000_000
-
-	if o.events < 2 || o.conversations < 1 || o.connections < 1 || o.conversations*o.events > most {
-		return fmt.Errorf("at least 2 events, 1 conversation and 1 connection, and at most %d events in all", most)
-	}
-
-	return nil
 }
