@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/dialects"
 	"github.com/parleyhq/parley/signals/dialects/acquire"
+	"github.com/parleyhq/parley/signals/dialects/dialect"
 	"github.com/parleyhq/parley/signals/dialects/inbenta"
 	"github.com/parleyhq/parley/signals/dialects/livechat"
 	"github.com/parleyhq/parley/signals/dialects/pypestream"
@@ -73,7 +75,8 @@ func sections() []documented {
 		},
 		{
 			title: "TWT Chat", dialect: twt.Name, events: twt.Events(),
-			intro: "The event is `event`.",
+			intro: "The event is `event`. No conversation is named: `sbs`, or else project and visitor's name, tells which; the same name " +
+				"after `limits.session_gap` (24h) without a word is the next session.",
 		},
 	}
 }
@@ -95,7 +98,8 @@ func does(kind signals.Type) string {
 		signals.ConversationSummarized:    timeline,
 		signals.EscalationRequested: "Starts or reopens the conversation and queues it; from then on a bot's message is no reply " +
 			"(by default).",
-		signals.AssignmentRequested:   "Queues the conversation, a new one if need be; an empty 200 leaves the choice to the platform.",
+		signals.AssignmentRequested: "Queues the conversation, a new one if need be; an empty 200 leaves the choice to the platform. Another " +
+			"one before an agent took it says that the hop before failed.",
 		signals.AvailabilityRequested: "Answered from the source's configuration, and kept in its account log.",
 		signals.AgentAccepted:         "Assigns the agent; counts as an escalation.",
 		signals.AgentInvited:          timeline,
@@ -166,7 +170,8 @@ func TestEventsDoc(t *testing.T) {
 		"<!-- Written by `go test ./signals/dialects -run TestEventsDoc -update`; do not edit. -->\n\n" +
 		"Each event of a platform becomes a canonical one; an event with several rows may become either, or brings the others along.\n" +
 		"The clocks are those of the [policy](../README.md#configuration). An event that is in no table here is kept as `unknown`, in the\n" +
-		"conversation that it names or else in the source's account log, and answered like the others.\n")
+		"conversation that it names or else in the source's account log, and answered like the others.\n" +
+		"[platforms.md](platforms.md) says how to connect each platform.\n")
 
 	listed := pages(t)
 
@@ -274,4 +279,33 @@ func (d documented) meanings(name string) []signals.Type {
 	}
 
 	return all
+}
+
+// TestPlatformsDoc: each setting that stands for something undocumented is
+// explained where its platform is.
+func TestPlatformsDoc(t *testing.T) {
+	t.Parallel()
+
+	doc, err := os.ReadFile(filepath.Join("..", "..", "docs", "platforms.md"))
+	require.NoError(t, err)
+
+	explained := map[string]string{}
+
+	for part := range strings.SplitSeq(string(doc), "\n## ") {
+		title, text, _ := strings.Cut(part, "\n")
+		explained[title] = text
+	}
+
+	for options := range reflect.TypeFor[dialect.Options]().Fields() {
+		at := slices.IndexFunc(sections(), func(d documented) bool { return d.dialect == options.Tag.Get("yaml") })
+		require.GreaterOrEqual(t, at, 0, options.Name)
+
+		for option := range options.Type.Fields() {
+			require.Contains(t, explained[sections()[at].title], option.Tag.Get("yaml"), "%s is not explained", option.Name)
+		}
+	}
+
+	for _, section := range sections() {
+		require.NotEmpty(t, explained[section.title], section.title)
+	}
 }
