@@ -18,10 +18,11 @@ type Metrics struct {
 	// _total and _seconds. Parley's own names begin with parley_, those of the
 	// Temporal SDK with temporal_.
 	Scope tally.Scope
+	// Plain leaves names as they are.
+	Plain tally.Scope
 	// Handler serves the metrics.
 	Handler http.Handler
 
-	root   tally.Scope
 	closer io.Closer
 }
 
@@ -55,7 +56,7 @@ func NewMetrics() (*Metrics, error) {
 	}
 
 	return &Metrics{
-		Scope: sdktally.NewPrometheusNamingScope(root), Handler: reporter.HTTPHandler(), root: root, closer: closer,
+		Scope: sdktally.NewPrometheusNamingScope(root), Plain: root, Handler: reporter.HTTPHandler(), closer: closer,
 	}, nil
 }
 
@@ -100,7 +101,7 @@ func (m *Metrics) Signalled(signal string, size int, took time.Duration, err err
 	tags := map[string]string{"signal": signal, "outcome": outcome}
 	m.Scope.Tagged(tags).Counter("parley_signals").Inc(1)
 	m.Scope.Tagged(tags).Histogram("parley_signal_latency", LatencyBuckets()).RecordDuration(took)
-	m.root.Tagged(tags).Histogram("parley_signal_batch_size", batchBuckets()).RecordValue(float64(size))
+	m.Plain.Tagged(tags).Histogram("parley_signal_batch_size", batchBuckets()).RecordValue(float64(size))
 }
 
 // batchBuckets goes up to the 100 events that one signal carries at most.

@@ -29,12 +29,13 @@ import (
 	"github.com/parleyhq/parley/workflows/policy"
 )
 
-// databaseFile holds what Temporal does not have: closed sessions, tickets,
-// parked and account events.
+// databaseFile holds what Temporal does not have: the inbox, closed sessions,
+// tickets and account events.
 const databaseFile = "parley.db"
 
 // system is everything that runs in one process. What is started is stopped in
-// the reverse order: HTTP, courier, worker, client, Temporal, database, lock.
+// the reverse order: HTTP, the inbox's forwarding, worker, courier, client,
+// Temporal, database, lock.
 type system struct {
 	settings *settings
 	file     *configFile
@@ -74,7 +75,7 @@ func (s *system) up(ctx context.Context) error {
 	}
 
 	for _, part := range []func(context.Context) error{
-		s.claim, s.openStores, s.startMetrics, s.startTemporal, s.startCourier, s.buildEdge, s.startWorker, s.startUpkeep,
+		s.claim, s.startMetrics, s.openStores, s.startTemporal, s.startCourier, s.buildEdge, s.startWorker, s.startInbox,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -130,6 +131,7 @@ func (s *system) openStores(ctx context.Context) error {
 
 	config := s.settings.Inbox
 	config.RetryWindow = s.retryWindow
+	config.Scope = s.metrics.Plain
 	config.Now = gatewayClock()
 
 	if s.inbox, err = inbox.New(ctx, db, config, s.log); err != nil {
@@ -214,6 +216,10 @@ func (s *system) startTemporal(ctx context.Context) error {
 		return fmt.Errorf("start: %w", err)
 	}
 
+	if s.server == nil {
+		warnOfNeighbours(ctx, temporal, namespace, s.log)
+	}
+
 	return nil
 }
 
@@ -268,8 +274,8 @@ func (s *system) startWorker(context.Context) error {
 func (s *system) buildEdge(ctx context.Context) error {
 	//nolint:contextcheck // requests bring contexts of their own
 	edge, err := webhooks.New(s.settings.HTTP, webhooks.Deps{
-		Sources: s.sources, Own: dialects.Table()[policy.DialectParley], Acceptor: straight{s.inbox, s.courier},
-		Archive: s.inbox, Accounts: ledger{s.inbox}, Ledger: ledger{s.inbox}, Inbox: ledger{s.inbox}, Sessions: past{s.sessions},
+		Sources: s.sources, Own: dialects.Table()[policy.DialectParley], Acceptor: s.inbox, Archive: s.inbox,
+		 Accounts: ledger{s.inbox}, Ledger: ledger{s.inbox}, Inbox: ledger{s.inbox}, Sessions: past{s.sessions},
 		Secrets: s.inbox, Temporal: s.temporal, Database: s.db, Metrics: s.metrics.Handler, Scope: s.metrics.Scope, Log: s.log, Version: version,
 		Now: gatewayClock(),
 	})
@@ -286,9 +292,9 @@ func (s *system) buildEdge(ctx context.Context) error {
 	return nil
 }
 
-// startUpkeep sweeps and prunes, and registers the edge's stop last, so that it
-// is the first to end.
-func (s *system) startUpkeep(ctx context.Context) error {
+// startInbox sends out what was left at the last stop, sweeps and prunes, and
+// registers the edge's stop last, so that it is the first to end.
+func (s *system) startInbox(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 
@@ -299,6 +305,9 @@ func (s *system) startUpkeep(ctx context.Context) error {
 
 		return <-done
 	})
+
+	s.inbox.Start(s.courier)
+	s.later("inbox", s.inbox.Stop)
 	s.later("HTTP", s.edge.Shutdown)
 
 	go s.prune(ctx)
