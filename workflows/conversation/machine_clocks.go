@@ -210,7 +210,7 @@ func (m *Machine) fire(due clock, now time.Time) {
 	case clockAbandon:
 		m.closeBySelf("", reasonAbandoned, now)
 	case clockAskAgain:
-		m.sayNeed(signals.AskRequest, "", "", now)
+		m.speakUp(now)
 	}
 }
 

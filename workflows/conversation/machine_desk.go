@@ -12,17 +12,13 @@ import (
 // from the facts: it needs an agent, one has it, it needs nothing. A desk that
 // heard the newest one knows everything, whatever it missed before.
 
-// reasonClosed of a desk: it is out of hours. reasonFull and reasonStopped: it
-// does not keep the conversation in its line.
 const (
-	reasonClosed  = "closed"
-	reasonFull    = "full"
-	reasonStopped = "stopped"
-	reasonRemoved = "removed"
-
 	// askAgain is after what time a desk is asked anew that did not keep the
 	// conversation.
 	askAgain = time.Minute
+	// sayAgainAfter is how long a desk may say nothing to a conversation that
+	// waits until it hears the newest statement once more, lest it be forgotten.
+	sayAgainAfter = 10 * time.Minute
 )
 
 // desk is the one that the conversation is with; "" where none is.
@@ -121,7 +117,7 @@ func (m *Machine) said(next *signals.Ask) bool {
 // say makes a new statement.
 func (m *Machine) say(desk string, ask signals.Ask, now time.Time) {
 	ask.Key, ask.Session, ask.At = m.Key, m.Session, now
-	ask.Number, ask.Attempt = m.Talk.Said.Number+1, m.Talk.Attempt
+	ask.Number, ask.Attempt = max(m.Talk.Said.Number, m.Talk.Floor)+1, m.Talk.Attempt
 
 	m.Talk.Said = ask
 	m.Talk.AskAgainAt, m.Talk.Question = time.Time{}, nil
@@ -144,6 +140,31 @@ func (m *Machine) sayAgain(wants bool) {
 	again := m.Talk.Said
 	again.Wants = wants
 	m.ask(m.Talk.Desk, again)
+}
+
+// askAgainDue is when a conversation that waits speaks to its desk of itself.
+func (m *Machine) askAgainDue() (time.Time, bool) {
+	switch {
+	case !m.waiting() || m.invitation() != nil:
+		return time.Time{}, false
+	case !m.Talk.AskAgainAt.IsZero():
+		return m.Talk.AskAgainAt, true
+	default:
+		return latest(m.Talk.Said.At, m.Talk.HeardAt).Add(sayAgainAfter), needing(m.Talk.Said.Kind)
+	}
+}
+
+// speakUp asks anew a desk that did not keep the conversation, and reminds one
+// that has been silent.
+func (m *Machine) speakUp(now time.Time) {
+	if !m.Talk.AskAgainAt.IsZero() {
+		m.sayNeed(signals.AskRequest, "", "", now)
+
+		return
+	}
+
+	m.Talk.HeardAt = now
+	m.sayAgain(false)
 }
 
 // ask puts a statement out to be dispatched; one that waits for the same desk
@@ -193,6 +214,8 @@ func (m *Machine) Offer(offer signals.Offer, now time.Time) {
 		return
 	}
 
+	m.Talk.HeardAt = latest(m.Talk.HeardAt, now)
+
 	switch offer.Kind {
 	case signals.OfferAgent:
 		m.invite(&offer, now)
@@ -225,9 +248,9 @@ func (m *Machine) checked(offer *signals.Offer, now time.Time) {
 	case !signals.ValidName(offer.Desk):
 		return
 	case offer.Desk != m.Talk.Desk && (m.Talk.Desk != "" || offer.Desk != m.desk()):
+		m.Talk.Floor = max(m.Talk.Floor, m.Talk.Said.Number, heard+1)
 		m.ask(offer.Desk, signals.Ask{
-			Kind: signals.AskRelease, Key: m.Key, Session: m.Session, Number: max(m.Talk.Said.Number, heard+1), At: now,
-			Reason: "it is another desk's",
+			Kind: signals.AskRelease, Key: m.Key, Session: m.Session, Number: m.Talk.Floor, At: now, Reason: "it is another desk's",
 		})
 
 		return
@@ -255,7 +278,7 @@ func (m *Machine) enterUnserved(offer *signals.Offer, now time.Time) {
 	m.Talk.Unserved = unserved{Number: offer.Number, Round: offer.Round, None: none}
 
 	status := statusBusy
-	if offer.Reason == reasonClosed {
+	if offer.Reason == signals.ReasonClosed {
 		status = reasonOffline
 	}
 
@@ -266,9 +289,9 @@ func (m *Machine) enterUnserved(offer *signals.Offer, now time.Time) {
 	}
 
 	switch offer.Reason {
-	case reasonFull, reasonStopped:
+	case signals.ReasonFull, signals.ReasonStopped:
 		m.Talk.AskAgainAt = now.Add(askAgain)
-	case reasonClosed:
+	case signals.ReasonClosed:
 		// The desk goes on by itself when it opens.
 		if m.Under.Policy.OutOfHours == policy.OutOfHoursOffline {
 			m.end(policy.EndOffline, reasonOffline, now)

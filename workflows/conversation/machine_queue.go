@@ -28,8 +28,8 @@ func (m *Machine) deskClocks(running []clock) []clock {
 		running = append(running, clock{clockAbandon, due})
 	}
 
-	if !m.Talk.AskAgainAt.IsZero() && m.waiting() {
-		running = append(running, clock{clockAskAgain, m.Talk.AskAgainAt})
+	if due, ok := m.askAgainDue(); ok {
+		running = append(running, clock{clockAskAgain, due})
 	}
 
 	return running

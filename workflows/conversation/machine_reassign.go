@@ -10,8 +10,8 @@ import (
 const (
 	reassignSilence = "silence"
 	reassignPushes  = "pushes"
-	reassignOffline = "offline"
-	reassignRemoved = "removed"
+	reassignOffline = signals.ReasonOffline
+	reassignRemoved = signals.ReasonRemoved
 )
 
 const (
@@ -126,7 +126,7 @@ func (m *Machine) enterGone(offer *signals.Offer, now time.Time) {
 		return
 	}
 
-	removed := offer.Reason == reasonRemoved
+	removed := offer.Reason == signals.ReasonRemoved
 
 	if agent != m.Agent || agent == "" || m.Talk.Gone != nil && m.Talk.Gone.Removed == removed {
 		return

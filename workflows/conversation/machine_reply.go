@@ -195,17 +195,17 @@ func (m *Machine) enterTyping(event *signals.Event) {
 		return
 	}
 
-	if m.roleOf(event.Actor.ID, event.Actor.Role) != signals.RoleAgent {
-		return
-	}
+	hidden, stale := false, false
 
 	if event.Actor.ID != "" {
+		// Whoever turns out to be an agent gave a sign.
 		who := m.member(event.Actor.ID)
-		if event.At.Before(who.TypedAt) || who.hidden() {
-			return
-		}
+		hidden, stale = who.hidden(), event.At.Before(who.TypedAt)
+		who.TypedAt = latest(who.TypedAt, event.At)
+	}
 
-		who.TypedAt = event.At
+	if hidden || stale || m.roleOf(event.Actor.ID, event.Actor.Role) != signals.RoleAgent {
+		return
 	}
 
 	m.typed = append(m.typed, typingMark{at: clockTime(event), on: event.Typing.On})

@@ -80,7 +80,7 @@ func (m *Machine) judgeEscalate(command signals.Command) error {
 	desk, known := m.deskOf(command)
 
 	switch {
-	case m.Close == nil && m.Agent != "":
+	case m.Close == nil && m.Agent != "" && !m.asked(command, desk):
 		return refuse("the conversation is with %s", m.Agent)
 	case (command.Desk != "" || command.GroupID != "") && !known:
 		return refuse("there is no desk called %q", prefer(desk, command.GroupID))
@@ -116,6 +116,7 @@ func (m *Machine) escalate(command signals.Command, now time.Time) {
 
 	event.At, event.ReceivedAt = at, now
 	event.ID = m.WorkflowID + "/escalate/" + at.UTC().Format(time.RFC3339Nano)
+	m.heard(&event)
 	m.enterEscalation(&event)
 
 	if named {
@@ -125,17 +126,20 @@ func (m *Machine) escalate(command signals.Command, now time.Time) {
 
 const escalationRequested = "requested"
 
-// escalated reports whether an escalation would change nothing.
+// escalated reports whether an escalation would change nothing: an agent has the
+// conversation, or it waits for what is asked.
 func (m *Machine) escalated(command signals.Command, desk string) bool {
-	if m.Close != nil || m.Snooze != nil || m.Agent != "" || !m.waits() {
-		return false
-	}
+	return m.Close == nil && (m.Agent != "" || m.Snooze == nil && m.waits()) && m.asked(command, desk)
+}
 
-	need := m.need()
+// asked reports whether what a command asks for is what was asked for before.
+func (m *Machine) asked(command signals.Command, desk string) bool {
+	agent := personID(command.AgentID)
 
-	return (desk == "" || desk == m.desk()) && (command.Skill == "" || command.Skill == m.skill()) &&
-		(command.Priority == "" || command.Priority == m.Urgency.Text) &&
-		(command.AgentID == "" || personID(command.AgentID) == need.Only)
+	return (desk == "" || desk == prefer(m.desk(), m.Desk.Text)) &&
+		(command.Skill == "" || clip(command.Skill, maxTagBytes) == m.skill()) &&
+		(command.Priority == "" || clip(command.Priority, maxNameBytes) == m.Urgency.Text) &&
+		(agent == "" || agent == m.Agent || agent == m.Only.Agent && m.Only.At.After(m.TransferredAt))
 }
 
 // transferOnPlatform tells the source's platform where the chat goes, if it

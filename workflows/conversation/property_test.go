@@ -152,6 +152,7 @@ type twin struct {
 	over     map[string]bool
 	counter  int64
 	tickets  int
+	desk     deskSide
 }
 
 func (w *twin) do(step func(m *conversation.Machine)) []signals.Order {
@@ -162,12 +163,15 @@ func (w *twin) do(step func(m *conversation.Machine)) []signals.Order {
 	require.Equal(w, orders, w.two.TakeOrders(), "a run that continued as new decides otherwise")
 	w.one.Dispatched(len(orders))
 	w.two.Dispatched(len(orders))
+	w.asks()
 	w.two = again(w, w.two)
 	require.JSONEq(w, stateJSON(w, w.one), stateJSON(w, w.two))
 
 	for i := range orders {
 		w.order(&orders[i])
 	}
+
+	w.desk.look(w)
 
 	view := w.one.View("", true)
 	require.Equal(w, view.Accepted, view.Applied+view.Late+view.Ignored)

@@ -92,14 +92,19 @@ type talk struct {
 	// Desk is whom the newest statement was made to.
 	Desk string      `json:"desk,omitempty"`
 	Said signals.Ask `json:"said,omitzero"`
+	// Floor is the highest number that a desk has heard which the conversation is
+	// not with: the next statement's is higher.
+	Floor int64 `json:"floor,omitempty"`
 	// Attempt is the newest offer taken.
 	Attempt int64 `json:"attempt,omitempty"`
 	// Since is the beginning of the newest wait.
 	Since time.Time `json:"since,omitzero"`
 	// Unserved is the newest word that nobody took it.
 	Unserved unserved `json:"unserved,omitzero"`
-	// AskAgainAt is when to ask a desk again that did not keep the conversation.
+	// AskAgainAt is when to ask a desk again that did not keep the conversation;
+	// HeardAt is the desk's newest word.
 	AskAgainAt time.Time `json:"ask_again_at,omitzero"`
+	HeardAt    time.Time `json:"heard_at,omitzero"`
 	// Invited are the invitations so far; the last one may be open.
 	Invited  []invited `json:"invited,omitempty"`
 	Gone     *gone     `json:"gone,omitempty"`

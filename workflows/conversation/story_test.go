@@ -144,7 +144,9 @@ func outcome(m *conversation.Machine) string {
 
 	view.Participants = nil
 
-	data, err := json.MarshalIndent(map[string]any{"view": view, "participants": present}, "", " ")
+	stated, said := conversation.Stated(m)
+
+	data, err := json.MarshalIndent(map[string]any{"view": view, "participants": present, "stated": stated, "said": said}, "", " ")
 	if err != nil {
 		return err.Error()
 	}
@@ -201,6 +203,11 @@ func draw(from *rand.Rand, number int, span time.Duration) signals.Event {
 	case signals.ParticipantJoined, signals.ParticipantLeft:
 		drawn.Actor = nil
 		drawn.Participant = &signals.Participant{ID: who, Role: roleOf(who)}
+	case signals.EscalationRequested:
+		drawn.Escalation = &signals.Escalation{
+			Skill: one(from, "", "cards", "loans"), AgentID: one(from, "", "", "jones"), Priority: one(from, "", "high", "3"),
+			Status: one(from, "", "accepted"),
+		}
 	case signals.ConversationTransferred:
 		drawn.Transfer = &signals.Transfer{GroupIDs: []string{"1"}}
 		if one(from, true, false) {

@@ -19,6 +19,10 @@ func (m *Machine) View(runID string, whole bool) signals.View {
 	m.viewUnreplied(&view)
 
 	for _, running := range m.clocks() {
+		if running.Name == clockAskAgain {
+			continue // between the conversation and its desk
+		}
+
 		view.Clocks = append(view.Clocks, signals.ViewClock{Name: string(running.Name), Due: running.Due})
 	}
 
