@@ -125,6 +125,19 @@ func TestPlatformAcquire(t *testing.T) {
 	require.Equal(t, 1, view.Session)
 	require.Equal(t, ticket.ID, view.Ticket.ID)
 
+	// What is not JSON is recorded, answered 200, and the answer says so.
+	form := []byte("event=case%3Astatus&data=1")
+	answer := a.call(http.MethodPost, acquirePath, form, "Content-Type", "application/x-www-form-urlencoded",
+		"x-acquire-signature", signedHex(acquireSecret, form))
+	require.Equal(t, http.StatusOK, answer.status)
+	require.JSONEq(t, `{"accepted":1,"duplicates":0,"notice":"the body is a form, which is recorded but not understood: `+
+		`set the webhook's format to application/json"}`, answer.body)
+	require.Eventually(t, func() bool {
+		status, list := a.do(http.MethodGet, "/v1/sources/acquire/events", nil)
+
+		return status == http.StatusOK && bytes.Contains(list, []byte(`"unknown"`))
+	}, 5*time.Second, 50*time.Millisecond)
+
 	a.unlogged(acquireSecret, wrongSecret)
 }
 

@@ -126,3 +126,47 @@ sources:
 
 	w.unlogged(twtSecret, wrongSecret)
 }
+
+// TestPlatformTWTSessions: after the fourth report the platform is silent, and a
+// visitor of the same name who is reported after the session gap is another
+// session, even while the one before could still be reopened.
+func TestPlatformTWTSessions(t *testing.T) {
+	t.Parallel()
+
+	w := &twt{process: newInstall(t, `
+policies:
+  default:
+    closeout: {grace: 1h}
+    limits:   {session_gap: 3s}
+sources:
+  twt: {dialect: twt, secrets: ["`+twtSecret+`"]}
+`).start(t)}
+
+	report := func(push int) signals.Key {
+		now := time.Now().Truncate(time.Second)
+		w.at, w.asked = now.Add(-time.Second), now.Add(-time.Minute) // a body is a second later than the one before
+
+		return w.sends(w.body("UNREPLIED", map[string]any{"push_times": push}), 1, 0)
+	}
+
+	key := report(4)
+	w.eventually(key, 10*time.Second, "the last push", func(v signals.View) bool { return v.PushTimes == 4 && v.Unreplied })
+
+	first := w.eventually(key, 20*time.Second, "closed after the gap", func(v signals.View) bool { return v.Status == signals.StatusClosing })
+	require.Equal(t, 1, first.Session)
+	require.NotNil(t, first.ClosedAt)
+
+	// The platform's seconds are whole ones.
+	time.Sleep(time.Until(first.ClosedAt.Add(2 * time.Second)))
+	require.Equal(t, key, report(1))
+
+	second := w.eventually(key, 20*time.Second, "the next session", func(v signals.View) bool { return v.Session == 2 })
+	require.Equal(t, 1, second.PushTimes)
+	require.True(t, second.Unreplied)
+
+	var ticket signals.Ticket
+
+	w.answer(http.MethodGet, "/v1/tickets/"+signals.TicketID(key.WorkflowID(), 1), nil, &ticket)
+	require.True(t, ticket.Unreplied, "nobody said that it was answered")
+	require.Equal(t, "New Conversation", ticket.Subject)
+}
