@@ -133,7 +133,7 @@ network: {allow: ["127.0.0.0/8"]}
 		"id": "over", "type": signals.ConversationClosed, "conversation": key.Conversation, "closing": map[string]any{"by_role": "agent"},
 	})
 
-	view := parley.eventually(key, 10*time.Second, "closed", func(v signals.View) bool { return v.Status == signals.StatusClosed })
+	view := parley.eventually(key, 10*time.Second, "closed", withTicket)
 
 	const own = 5 // first, answer-1, second, answer-2, over
 

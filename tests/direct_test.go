@@ -60,8 +60,8 @@ func TestDirectSignals(t *testing.T) {
 	require.Equal(t, int64(1), view.Ignored)
 
 	require.NoError(t, temporal.SignalWorkflow(t.Context(), key.WorkflowID(), "", signals.CloseSignal, map[string]any{}))
-	view = parley.eventually(key, 10*time.Second, "closed", func(v signals.View) bool { return v.Status == signals.StatusClosed })
-	require.NotNil(t, view.Ticket)
+	view = parley.eventually(key, 10*time.Second, "closed", withTicket)
+	require.Equal(t, 1, view.Session)
 
 	// Started anew from outside, without an input, it finds its own number.
 	_, err = temporal.SignalWithStartWorkflow(t.Context(), key.WorkflowID(), signals.MessageSignal, map[string]any{"text": "me again"},

@@ -282,7 +282,7 @@ func checkOlderNames(t *testing.T, parley *process) {
 	payload["chat_id"], payload["thread_id"] = c.id, c.thread
 	parley.post("/webhooks/livechat", over)
 
-	view := parley.eventually(c.key(), 5*time.Second, "closed", func(v signals.View) bool { return v.Status == signals.StatusClosed })
+	view := parley.eventually(c.key(), 5*time.Second, "closed", withTicket)
 	require.Equal(t, signals.TicketStatusCreated, view.Ticket.Status)
 }
 
@@ -302,10 +302,9 @@ func checkLate(t *testing.T, parley *process) {
 	parley.answer(http.MethodPost, "/webhooks/livechat", c.says(ann, "too late"), &done)
 	require.Equal(t, 1, done.Accepted)
 
-	view, ok := parley.view(c.key())
-	require.True(t, ok)
+	// Its run may have a moment left, and then it is the run that sets it aside.
+	view := parley.eventually(c.key(), 5*time.Second, "kept with the ticket", func(v signals.View) bool { return v.Late+v.Ignored == 1 })
 	require.Equal(t, 1, view.Session)
-	require.Equal(t, int64(1), view.Late)
 	require.Equal(t, int64(1), view.Messages.Visitor)
 	require.Equal(t, view.Accepted, view.Applied+view.Late+view.Ignored)
 }

@@ -476,6 +476,10 @@ func (p *process) eventually(key signals.Key, patience time.Duration, what strin
 	return last
 }
 
+// withTicket holds once a session is closed and its ticket decided: the run says
+// that it is closed a moment before.
+func withTicket(v signals.View) bool { return v.Status == signals.StatusClosed && v.Ticket != nil }
+
 func conversationPath(key signals.Key) string {
 	return "/v1/conversations/" + key.Source + "/" + url.PathEscape(key.Conversation)
 }

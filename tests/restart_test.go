@@ -91,7 +91,7 @@ network: {allow: ["127.0.0.0/8"]}
 	parley.answer(http.MethodPost, path+"/reopen", "{}", &signals.View{})
 	parley.post("/webhooks/livechat", c.closes(smith))
 
-	view := parley.eventually(c.key(), 10*time.Second, "closed", func(v signals.View) bool { return v.Status == signals.StatusClosed })
+	view := parley.eventually(c.key(), 10*time.Second, "closed", withTicket)
 	require.Equal(t, signals.TicketStatusCreated, view.Ticket.Status)
 	require.Equal(t, view.Accepted, view.Applied+view.Late+view.Ignored)
 

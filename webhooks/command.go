@@ -253,7 +253,7 @@ func (s *Server) verdict(ctx context.Context, key signals.Key, v verb, err error
 
 	switch {
 	case errors.As(err, &application) && application.Type() == signals.RefusedError:
-		return signals.View{}, refused(application.Message())
+		return s.refusedOr(ctx, key, v, application.Message())
 	case errors.As(err, &missing), application != nil && application.Type() == endedMeanwhile:
 		return s.afterwards(ctx, key, v)
 	case application != nil:
@@ -264,6 +264,18 @@ func (s *Server) verdict(ctx context.Context, key signals.Key, v verb, err error
 	default:
 		return signals.View{}, s.temporalProblem(key, err)
 	}
+}
+
+// refusedOr answers a refusal. A session whose ticket is being made refuses
+// everything, but that it is closed is what a close wants.
+func (s *Server) refusedOr(ctx context.Context, key signals.Key, v verb, reason string) (signals.View, error) {
+	if v.update == signals.CloseUpdate {
+		if view, err := s.find(ctx, key, 0); err == nil && view.Status == signals.StatusClosed {
+			return view, nil
+		}
+	}
+
+	return signals.View{}, refused(reason)
 }
 
 // afterwards answers a command to a conversation whose run is over: closing

@@ -243,6 +243,25 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+// TestCloseWhileTheTicketIsMade: the run refuses everything by then, but what a
+// close wants holds.
+func TestCloseWhileTheTicketIsMade(t *testing.T) {
+	t.Parallel()
+
+	e := newEdge(t)
+	e.answer = func(client.UpdateWorkflowOptions) (signals.Answer, error) {
+		return signals.Answer{}, temporal.NewNonRetryableApplicationError("session 1 is closed", signals.RefusedError, nil)
+	}
+	e.run(view("shop", "c", signals.StatusClosed))
+	e.store(view("shop", "c", signals.StatusClosed))
+
+	require.Equal(t, "closed", e.do(http.MethodPost, one+"close", "").fields(t)["status"])
+	e.do(http.MethodPost, one+"reopen", "").isProblem(t, http.StatusConflict, "refused")
+
+	e.run(view("shop", "c", signals.StatusActive))
+	e.do(http.MethodPost, one+"close", "").isProblem(t, http.StatusConflict, "refused")
+}
+
 func TestPostEvents(t *testing.T) {
 	t.Parallel()
 
