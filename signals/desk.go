@@ -138,7 +138,8 @@ type Offer struct {
 	// older one it is ignored.
 	Session int   `json:"session"`
 	Number  int64 `json:"number"`
-	// Attempt ascends with every offer of a desk to a conversation.
+	// Attempt ascends with every offer of a desk to a conversation; with other
+	// kinds it is the newest there was. Below one that was seen it came too late.
 	Attempt int64     `json:"attempt,omitempty"`
 	Agent   string    `json:"agent,omitempty"`
 	Name    string    `json:"name,omitempty"`

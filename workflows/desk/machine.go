@@ -15,11 +15,11 @@ import (
 // that conversations are counted in bytes of JSON, too.
 const (
 	maxTalks     = 5000
-	maxTalkBytes = 1400 << 10
+	maxTalkBytes = 1300 << 10
 	// maxRequests is how many a new request may find: what agents have is fact
 	// and finds room beyond it.
 	maxRequests     = 4000
-	maxRequestBytes = 1200 << 10
+	maxRequestBytes = 1150 << 10
 	// maxOver and overFor are how many numbers of what is over are remembered,
 	// and how long.
 	maxOver = 1000
@@ -29,7 +29,8 @@ const (
 	maxAgentBytes = 300 << 10
 	maxRefused    = 500
 	maxVisits     = 1000
-	maxMissing    = maxTalks
+	// maxListBytes bounds each of the lists of what is refused, visited, sought.
+	maxListBytes = 100 << 10
 )
 
 // Machine decides for one desk. It is pure: time comes in as an argument, effects
@@ -63,9 +64,11 @@ type Machine struct {
 
 	owing   []*talk
 	refused []turned
-	sought  []string
-	missing map[string]bool
-	flying  []flight
+	// refusedBytes counts up until all of them are said.
+	refusedBytes int
+	sought       []string
+	missing      map[string]bool
+	flying       []flight
 
 	asking   int
 	question []asked
@@ -135,7 +138,42 @@ func Resume(state *State, under policy.DeskSnapshot, now time.Time) *Machine {
 	return m
 }
 
+// short leaves out what most talks have alike.
+func (t *talk) short() talk {
+	form := *t
+	if form.Asked == form.Heard && form.Stage == waiting {
+		form.Asked = 0
+	}
+
+	if form.Round == 1 {
+		form.Round = 0
+	}
+
+	if form.Stage == waiting {
+		form.Stage = ""
+	}
+
+	return form
+}
+
+// whole is the inverse of short.
+func (t *talk) whole() {
+	if t.Stage == "" {
+		t.Stage = waiting
+	}
+
+	if t.Asked == 0 && t.Stage == waiting {
+		t.Asked = t.Heard
+	}
+
+	if t.Round == 0 && t.Stage != over {
+		t.Round = 1
+	}
+}
+
 func (m *Machine) restore(t *talk, all []*terms, names []string) {
+	t.whole()
+
 	if t.TermsAt > 0 && t.TermsAt <= len(all) {
 		t.terms = all[t.TermsAt-1]
 	}
@@ -178,7 +216,7 @@ func (m *Machine) State() *State {
 	terms, names := map[*terms]int{}, map[string]int{}
 
 	for _, t := range m.sorted() {
-		form := *t
+		form := t.short()
 		form.Owes |= t.flying
 
 		if t.terms != nil {

@@ -117,8 +117,11 @@ func (m *Machine) meet(id string, ask *signals.Ask) *talk {
 func (m *Machine) refuse(id string, ask *signals.Ask) {
 	m.counts.Full++
 
-	if len(m.refused) < maxRefused {
+	const fixed = 60
+
+	if len(m.refused) < maxRefused && m.refusedBytes < maxListBytes {
 		m.refused = append(m.refused, turned{ID: id, Session: ask.Session, Number: ask.Number})
+		m.refusedBytes += jsonSize(id) + fixed
 	}
 }
 
@@ -134,14 +137,21 @@ func (m *Machine) hear(t *talk, at stamp) {
 }
 
 // again takes a statement that was made before: an offer that it does not know
-// goes out once more.
+// goes out once more. It may know of one that the desk does not know, which began
+// anew since: then it has not heard what was said after that.
 func (m *Machine) again(t *talk, ask *signals.Ask, at stamp) {
-	if t.Stage != offered || ask.Attempt >= t.Attempt {
-		return
-	}
+	ahead := ask.Attempt > t.Attempt
+	t.Attempt = max(t.Attempt, ask.Attempt)
 
-	t.Until = m.until(t, at)
-	m.owe(t, owesOffer)
+	switch {
+	case ahead && (t.Stage == waiting || t.Stage == offered):
+		m.leave(t)
+		t.begin()
+		m.enter(t)
+	case t.Stage == offered && ask.Attempt < t.Attempt:
+		t.Until = m.until(t, at)
+		m.owe(t, owesOffer)
+	}
 }
 
 // state takes a new statement in.
@@ -160,16 +170,23 @@ func (m *Machine) state(t *talk, ask *signals.Ask, at stamp) {
 	m.hear(t, at)
 
 	// What it was to be told answers what it said before.
+	unsaid := t.Owes
 	t.Owes, t.flying = 0, 0
 	seen := ask.Attempt > 0 && ask.Attempt == t.Attempt
 	another := ask.Session != t.Session
+
+	if ask.Attempt > t.Attempt && t.inLine() {
+		t.begin() // as in again
+	}
+
+	attempt := t.Attempt
 	t.Session, t.Number, t.Attempt = ask.Session, ask.Number, max(t.Attempt, ask.Attempt)
 
 	switch ask.Kind {
 	case signals.AskRequest:
-		m.request(t, ask, seen, another, at)
+		m.request(t, ask, unsaid, seen, another, at)
 	case signals.AskDeclined, signals.AskExpired:
-		m.declined(t, ask, seen, another, at)
+		m.declined(t, ask, attempt, another, at)
 	case signals.AskAccepted:
 		m.accepted(t, who, stampOf(ask.At), at)
 	case signals.AskRelease:
@@ -185,7 +202,7 @@ func (m *Machine) state(t *talk, ask *signals.Ask, at stamp) {
 }
 
 // request: it has no agent and needs one.
-func (m *Machine) request(t *talk, ask *signals.Ask, seen, another bool, at stamp) {
+func (m *Machine) request(t *talk, ask *signals.Ask, unsaid owed, seen, another bool, at stamp) {
 	before := *t
 	needed := m.needs(ask, at)
 	same := !another && alike(t, &needed)
@@ -201,6 +218,8 @@ func (m *Machine) request(t *talk, ask *signals.Ask, seen, another bool, at stam
 	case !same:
 		t.begin()
 		t.Guess = -1
+	case unsaid&(owesRound|owesNone) != 0:
+		m.owe(t, unsaid&(owesRound|owesNone))
 	case before.Told != "":
 		// Fresh rounds, after a pause: only who was not asked yet is asked at once.
 		t.Told, t.Round, t.RoundTold = "", 1, 0
@@ -209,7 +228,7 @@ func (m *Machine) request(t *talk, ask *signals.Ask, seen, another bool, at stam
 		t.try(before.Agent)
 	}
 
-	if before.Stage == reserved && !another {
+	if before.Stage == reserved {
 		m.confirm(t, before.Agent, before.Until, at)
 
 		return
@@ -219,15 +238,19 @@ func (m *Machine) request(t *talk, ask *signals.Ask, seen, another bool, at stam
 }
 
 // declined: an agent does not want it or let the time pass; it still needs one.
-func (m *Machine) declined(t *talk, ask *signals.Ask, seen, another bool, at stamp) {
+// Attempt was the desk's newest offer.
+func (m *Machine) declined(t *talk, ask *signals.Ask, attempt int64, another bool, at stamp) {
 	who := ask.Agent
-	if who == "" && seen && t.Stage == offered {
+	if who == "" && ask.Attempt == attempt && t.Stage == offered {
 		who = t.Agent
 	}
 
 	goesOn := !another && (t.Stage == waiting || t.Stage == offered)
 	needed := m.needs(ask, at)
 	changed := ask.Need != nil && !alike(t, &needed) || t.terms == nil
+	// Of this offer the desk knows nothing: it began anew meanwhile, and what it
+	// said since was not heard beside the invitation.
+	unknown := t.Stage == waiting || ask.Attempt > attempt
 
 	m.leave(t)
 
@@ -240,7 +263,7 @@ func (m *Machine) declined(t *talk, ask *signals.Ask, seen, another bool, at sta
 		t.need(&needed)
 	}
 
-	if changed && goesOn {
+	if (changed || unknown) && goesOn {
 		t.begin()
 	}
 

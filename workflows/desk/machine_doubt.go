@@ -119,10 +119,11 @@ func (m *Machine) Seeks() bool { return m.unsought }
 func (m *Machine) Survivors(keys []signals.Key, now time.Time) {
 	m.advance(now)
 	m.unsought = false
+	size := 0
 
 	for _, key := range keys {
 		id, err := idOf(key)
-		if err != nil || m.talks[id] != nil || m.missing[id] || len(m.missing) >= maxMissing {
+		if size += jsonSize(id) + 1; err != nil || m.talks[id] != nil || m.missing[id] || size > 2*maxListBytes {
 			continue
 		}
 

@@ -102,6 +102,7 @@ func (m *Machine) vacate(t *talk) {
 	}
 
 	t.Agent, t.From, t.Until, t.AgentGone = "", 0, 0, false
+	t.Owes &^= owesOffer | owesGone | owesBack
 	m.retire(who)
 }
 
@@ -136,11 +137,15 @@ func (m *Machine) prune(now stamp) {
 // weigh keeps account of a talk's bytes as JSON.
 func (m *Machine) weigh(t *talk) {
 	// What every talk has: names of fields, numbers, times.
-	const fixed = 260
+	const fixed = 240
 
-	size := fixed + jsonSize(t.ID) + jsonSize(t.Not) + jsonSize(t.Only) + jsonSize(t.Visitor) + jsonSize(t.Agent) + 4*len(t.tried)
-	for _, id := range t.Candidates {
-		size += jsonSize(id) + 1
+	// The id may stand among those that are owed something, too.
+	size := fixed + 2*jsonSize(t.ID) + jsonSize(t.Not) + jsonSize(t.Only) + jsonSize(t.Visitor) + jsonSize(t.Agent)
+
+	for _, list := range [...][]string{t.Candidates, t.skills(), t.tried} {
+		for _, text := range list {
+			size += jsonSize(text) + 1
+		}
 	}
 
 	m.bytes += size - t.size

@@ -203,7 +203,16 @@ func (m *Machine) remember(visitor, who string) {
 
 	m.visits = slices.DeleteFunc(m.visits, func(v visit) bool { return v.Visitor == visitor })
 	m.visits = append(m.visits, visit{Visitor: visitor, Agent: who})
-	m.visits = m.visits[max(0, len(m.visits)-maxVisits):]
+
+	const fixed = 30
+
+	kept, size := len(m.visits), 0
+	for size <= maxListBytes && kept > max(0, len(m.visits)-maxVisits) {
+		kept--
+		size += jsonSize(m.visits[kept].Visitor) + jsonSize(m.visits[kept].Agent) + fixed
+	}
+
+	m.visits = m.visits[kept:]
 }
 
 func (m *Machine) lastOf(visitor string) string {

@@ -126,12 +126,12 @@ func (m *Machine) TakeOffers(conversations int, now time.Time) []Addressed {
 
 // message says one thing as it stands now.
 func (m *Machine) message(t *talk, what owed, at stamp) signals.Offer {
-	offer := signals.Offer{Desk: m.Under.Desk, Session: t.Session, Number: t.Number, At: at.time()}
+	offer := signals.Offer{Desk: m.Under.Desk, Session: t.Session, Number: t.Number, Attempt: t.Attempt, At: at.time()}
 
 	switch what {
 	case owesOffer:
 		a := m.seat(t.Agent)
-		offer.Kind, offer.Attempt, offer.Agent, offer.Name = signals.OfferAgent, t.Attempt, t.Agent, a.Name
+		offer.Kind, offer.Agent, offer.Name = signals.OfferAgent, t.Agent, a.Name
 		offer.Round, offer.Until = t.Round, t.Until.time()
 	case owesNone:
 		offer.Kind, offer.Round, offer.Reason, offer.Free = signals.OfferNone, t.Round, t.Told, m.another(t, at)
@@ -140,9 +140,9 @@ func (m *Machine) message(t *talk, what owed, at stamp) signals.Offer {
 	case owesFree:
 		offer.Kind, offer.Agent, offer.Free = signals.OfferFree, t.Agent, m.another(t, at)
 	case owesCheck:
-		offer.Kind, offer.Attempt, offer.Agent, offer.Free = signals.OfferCheck, t.Attempt, t.Agent, m.another(t, at)
+		offer.Kind, offer.Agent, offer.Free = signals.OfferCheck, t.Agent, m.another(t, at)
 	case owesGone:
-		offer.Kind, offer.Attempt, offer.Agent, offer.Name = signals.OfferGone, t.Attempt, t.Agent, m.seat(t.Agent).Name
+		offer.Kind, offer.Agent, offer.Name = signals.OfferGone, t.Agent, m.seat(t.Agent).Name
 		offer.Reason, offer.Free = m.absence(t.Agent), m.another(t, at)
 	case owesBack:
 		offer.Kind, offer.Agent, offer.Name = signals.OfferBack, t.Agent, m.seat(t.Agent).Name
@@ -196,6 +196,10 @@ func (m *Machine) Dispatched(gone []signals.Key, now time.Time) {
 	}
 
 	m.flying = nil
+
+	if len(m.refused) == 0 {
+		m.refusedBytes = 0
+	}
 }
 
 // DispatchFailed takes in that nobody knows what of it arrived: it is to be said

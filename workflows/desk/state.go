@@ -114,7 +114,8 @@ type talk struct {
 	Number  int64  `json:"number,omitempty"`
 	// Attempt is the number of the newest offer.
 	Attempt int64 `json:"attempt,omitempty"`
-	Stage   stage `json:"stage"`
+	// Stage is empty in a state for those in line.
+	Stage stage `json:"stage,omitempty"`
 
 	// TermsAt is where its terms stand in the state, from 1.
 	TermsAt    int      `json:"terms,omitempty"`
