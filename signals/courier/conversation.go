@@ -90,6 +90,12 @@ func (c *Courier) afterClose(ctx context.Context, key signals.Key, runID string,
 		return past.Session, nil
 	}
 
+	if slices.ContainsFunc(letters, func(l *letter) bool { return l.fate == Late }) {
+		settle(rest, Unsent)
+
+		return past.Session, nil
+	}
+
 	return past.Session, c.nextSession(ctx, key, past, rest)
 }
 

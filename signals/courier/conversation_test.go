@@ -117,12 +117,19 @@ func TestMixedBatchToAClosedSession(t *testing.T) {
 	late := tag("t1", closedAt.Add(time.Minute))
 	late.Thread = "T1"
 
-	got, err := b.courier.Events(t.Context(), b.key, []signals.Event{
-		message("m1", epoch), late, tag("t2", closedAt.Add(time.Minute)), message("m9", closedAt.Add(time.Minute)),
-	})
+	fresh := []signals.Event{tag("t2", closedAt.Add(time.Minute)), message("m9", closedAt.Add(time.Minute))}
+
+	got, err := b.courier.Events(t.Context(), b.key, append([]signals.Event{message("m1", epoch), late}, fresh...))
 	require.NoError(t, err)
 	require.Equal(t, courier.Outcome{
-		Fates: []courier.Fate{courier.Seen, courier.Late, courier.Signalled, courier.Signalled}, Session: 3,
+		Fates: []courier.Fate{courier.Seen, courier.Late, courier.Unsent, courier.Unsent}, Session: 3,
+	}, got)
+	require.Equal(t, 1, b.server.count(b.id), "the next session began before the late event was kept")
+
+	got, err = b.courier.Events(t.Context(), b.key, append([]signals.Event{message("m1", epoch)}, fresh...))
+	require.NoError(t, err)
+	require.Equal(t, courier.Outcome{
+		Fates: []courier.Fate{courier.Seen, courier.Signalled, courier.Signalled}, Session: 3,
 	}, got)
 	require.Equal(t, []string{"t2", "m9"}, b.server.got(b.id, 1))
 }

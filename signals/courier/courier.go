@@ -47,6 +47,11 @@ const (
 	Parked
 	// Seen ones were applied by a closed session already.
 	Seen
+	// Unsent ones are left for another call: they start the next session, and
+	// the Late ones of this call have to be kept before. If they were not, and
+	// all went out again, the run that is open by then would drop the late ones
+	// for their lower numbers.
+	Unsent
 )
 
 // Outcome says where the events of one call went.
@@ -130,9 +135,10 @@ func New(temporal Temporal, config Config, log *slog.Logger) *Courier {
 
 // Events brings events to the conversation named by key, in order, starting
 // its run where the rules say so, and says where each went: what is Signalled
-// is in the run's history, the others are the caller's to keep. Events that were
-// Parked before stand ahead of the others, in their old order; a call goes out
-// as one, in several signals if it is large. After an error nothing is promised.
+// is in the run's history, the others are the caller's to keep, durably, before
+// it sends more. Events that were Parked before stand ahead of the others, in
+// their old order; a call goes out as one, in several signals if it is large.
+// After an error nothing is promised.
 func (c *Courier) Events(ctx context.Context, key signals.Key, events []signals.Event) (Outcome, error) {
 	parcels, err := c.send(ctx, key, kindEvents, events)
 	if err != nil || len(parcels) == 0 {

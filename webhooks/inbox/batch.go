@@ -93,6 +93,10 @@ func (in *Inbox) carry(ctx context.Context, b *batch) {
 
 // send hands events to the carrier and applies what it says of them.
 func (in *Inbox) send(ctx context.Context, b *batch, events []signals.Event) error {
+	if err := in.save(ctx, b.way); err != nil {
+		return err
+	}
+
 	outcome, err := in.forwarder.carrier.Events(ctx, b.way.key, events)
 	if err != nil {
 		return err //nolint:wrapcheck // the carrier says what it did
@@ -108,6 +112,28 @@ func (in *Inbox) send(ctx context.Context, b *batch, events []signals.Event) err
 	defer in.mu.Unlock()
 
 	in.apply(b, &outcome)
+
+	return nil
+}
+
+// save sees to it that what was noted of a lane is on disk.
+func (in *Inbox) save(ctx context.Context, way *lane) error {
+	in.mu.Lock()
+	unsaved := way.unsaved
+	in.mu.Unlock()
+
+	if !unsaved {
+		return nil
+	}
+
+	if err := in.change(ctx, nil, nil); err != nil {
+		return err
+	}
+
+	in.mu.Lock()
+	defer in.mu.Unlock()
+
+	way.unsaved = false
 
 	return nil
 }

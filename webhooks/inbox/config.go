@@ -50,6 +50,9 @@ type Config struct {
 	Scope tally.Scope `env:"-"`
 	// Now may be nil; tests turn the clock with it.
 	Now func() time.Time `env:"-"`
+
+	// firstRest is for tests.
+	firstRest time.Duration
 }
 
 func (config Config) withDefaults() Config {
@@ -87,6 +90,10 @@ func (config Config) withDefaults() Config {
 
 	if config.Now == nil {
 		config.Now = time.Now
+	}
+
+	if config.firstRest <= 0 {
+		config.firstRest = firstRest
 	}
 
 	return config

@@ -1,5 +1,10 @@
 package inbox
 
+import (
+	"context"
+	"time"
+)
+
 // Crash ends an inbox as a kill does: what has not been written by now never is.
 // Nothing may be accepted at the same time.
 func (in *Inbox) Crash() {
@@ -15,13 +20,42 @@ func (in *Inbox) Crash() {
 	in.forwarder.busy.Wait()
 
 	in.mu.Lock()
-	defer in.mu.Unlock()
+	// A flush that is asked for finds nothing.
+	in.marks, in.taken, in.window = nil, 0, newWindow(0)
+	in.mu.Unlock()
 
-	in.marks, in.taken = nil, in.window.settled
+	// What is being written is, before another inbox comes.
+	for {
+		in.jobs.mu.Lock()
+		running := in.jobs.running
+		in.jobs.mu.Unlock()
+
+		if !running {
+			return
+		}
+
+		select {
+		case in.jobs.wake <- struct{}{}:
+		default:
+		}
+
+		time.Sleep(100 * time.Microsecond)
+	}
 }
 
-// Flushed reports whether nothing is left to write.
+// Hasty shortens the rests between attempts.
+func Hasty(config Config) Config {
+	config.firstRest = time.Millisecond
+
+	return config
+}
+
+// Flushed reports whether everything that is settled is written down.
 func (in *Inbox) Flushed() bool {
+	if in.change(context.Background(), nil, nil) != nil {
+		return false
+	}
+
 	in.mu.Lock()
 	defer in.mu.Unlock()
 

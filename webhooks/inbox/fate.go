@@ -19,12 +19,13 @@ func (in *Inbox) apply(b *batch, outcome *courier.Outcome) {
 		it := find(way.parked, b.parked[i].seq)
 
 		switch fate := outcome.Fates[i]; {
+		case fate == courier.Unsent:
+			continue
 		case fate != courier.Parked:
 			in.settleAs(way, it, fate, outcome.Session, now)
 		case now.UnixMicro()-it.since >= parkedFor.Microseconds():
 			// It was told once more, and nobody was there.
-			in.noteState(way, it, stateOrphan, "", outcome.Session, now.UnixMicro())
-			in.release(way, it)
+			in.conclude(way, it, stateOrphan, "", outcome.Session, now)
 		default:
 			if it.session != outcome.Session {
 				it.session = outcome.Session
@@ -42,9 +43,13 @@ func (in *Inbox) apply(b *batch, outcome *courier.Outcome) {
 
 	for i := range b.pending {
 		it := find(way.pending, b.pending[i].seq)
-		if fate := outcome.Fates[len(b.parked)+i]; fate == courier.Parked {
+
+		switch fate := outcome.Fates[len(b.parked)+i]; fate {
+		case courier.Unsent:
+			continue
+		case courier.Parked:
 			in.parkOrLose(way, it, outcome.Session, now)
-		} else {
+		default:
 			in.settleAs(way, it, fate, outcome.Session, now)
 		}
 
@@ -64,19 +69,28 @@ func (in *Inbox) apply(b *batch, outcome *courier.Outcome) {
 // settleAs settles an event that has gone where it belongs.
 func (in *Inbox) settleAs(way *lane, it *item, fate courier.Fate, session int, now time.Time) {
 	if fate == courier.Late {
-		in.noteState(way, it, stateLate, "", session, now.UnixMicro())
-	} else {
-		in.settle(way, it)
+		in.conclude(way, it, stateLate, "", session, now)
+
+		return
 	}
 
+	in.settle(way, it)
 	in.release(way, it)
+}
+
+// conclude gives an event its last state. Nothing more goes to the conversation
+// before that is on disk: were it lost, the event would go out again, and a run
+// that has seen higher numbers meanwhile would drop it, counted by nobody.
+func (in *Inbox) conclude(way *lane, it *item, state, reason string, session int, now time.Time) {
+	in.noteState(way, it, state, reason, session, now.UnixMicro())
+	in.release(way, it)
+	way.unsaved = true
 }
 
 // parkOrLose lets an event wait for one that may start its conversation.
 func (in *Inbox) parkOrLose(way *lane, it *item, session int, now time.Time) {
 	if way.crowded(it) {
-		in.noteState(way, it, stateOrphan, "", session, now.UnixMicro())
-		in.release(way, it)
+		in.conclude(way, it, stateOrphan, "", session, now)
 		in.log.Warn("too much waits for the start of one conversation", "source", way.key.Source,
 			"conversation", way.key.Conversation, "parked", len(way.parked))
 
@@ -96,8 +110,7 @@ func (in *Inbox) bury(way *lane, seq int64, reason error) {
 		it = find(way.parked, seq)
 	}
 
-	in.noteState(way, it, stateDead, oneLine(reason.Error()), 0, in.config.Now().UnixMicro())
-	in.release(way, it)
+	in.conclude(way, it, stateDead, oneLine(reason.Error()), 0, in.config.Now())
 	in.withdraw(way, seq)
 
 	in.dead++

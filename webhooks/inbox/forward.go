@@ -247,8 +247,9 @@ func (in *Inbox) failed(b *batch, err error) {
 	switch {
 	case f.stopped:
 		return
-	case !errors.Is(err, courier.ErrUnavailable), errors.Is(err, courier.ErrHeld):
-		// A run that is held up, or a full queue, says nothing about the others.
+	case !errors.Is(err, courier.ErrUnavailable), errors.Is(err, courier.ErrHeld), errors.Is(err, ErrDisk):
+		// A run that is held up says nothing about the others, nor does a full
+		// queue or our own disk about Temporal.
 		in.rest(way)
 
 		f.work.Broadcast() // another may probe
@@ -285,7 +286,7 @@ func (in *Inbox) failed(b *batch, err error) {
 // probeLater lets one batch go out after a pause. The caller holds mu.
 func (in *Inbox) probeLater() {
 	f := &in.forwarder
-	f.rest = min(max(2*f.rest, firstRest), maxRest)
+	f.rest = min(max(2*f.rest, in.config.firstRest), maxRest)
 
 	after := jitter(f.rest)
 	f.next = time.Now().Add(after)
@@ -301,7 +302,7 @@ func (in *Inbox) probeLater() {
 // rest lets one conversation rest. The caller holds mu.
 func (in *Inbox) rest(way *lane) {
 	way.resting = true
-	after := firstRest << min(way.fails-1, 10) //nolint:mnd // far above maxRest already
+	after := in.config.firstRest << min(way.fails-1, 10) //nolint:mnd // far above maxRest already
 
 	time.AfterFunc(jitter(min(after, maxRest)), func() {
 		in.mu.Lock()

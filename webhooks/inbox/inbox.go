@@ -65,7 +65,9 @@ type Inbox struct {
 	window window
 	marks  []mark
 	// taken is how far the writer has taken the window's number.
-	taken   int64
+	taken int64
+	// writing while marks are on their way to disk.
+	writing bool
 	flushAt bool
 	lanes   map[signals.Key]*lane
 	// parked are those lanes that have parked events.

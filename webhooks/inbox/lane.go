@@ -20,6 +20,8 @@ type lane struct {
 	busy, queued, resting bool
 	// tell: the parked events are to be told to a run that may be open.
 	tell bool
+	// unsaved: states were noted that must be on disk before more goes out.
+	unsaved bool
 	// fails counts the attempts that failed since the last success.
 	fails   int
 	waiters []waiter

@@ -82,8 +82,19 @@ func (p *pen) takeMarks() taken {
 
 	all := taken{marks: p.marks, settled: p.window.settled}
 	p.marks, p.taken = nil, p.window.settled
+	p.writing = len(all.marks) > 0
 
 	return all
+}
+
+// written says that what was taken is on disk.
+func (p *pen) written(all taken) {
+	p.disk.settled = all.settled
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	p.writing = false
 }
 
 // giveMarksBack puts what could not be written in front of what came since.
@@ -92,6 +103,7 @@ func (p *pen) giveMarksBack(all taken) {
 	defer p.mu.Unlock()
 
 	p.marks, p.taken = append(all.marks, p.marks...), p.disk.settled
+	p.writing = false
 
 	if len(p.marks) > 0 || p.window.settled > p.taken {
 		p.flushSoon(flushAgain)
@@ -141,7 +153,7 @@ func (p *pen) spill() {
 // If the disk fails, it is a little older.
 func (in *Inbox) flush(ctx context.Context) error {
 	in.mu.Lock()
-	dirty := len(in.marks) > 0
+	dirty := len(in.marks) > 0 || in.writing
 	in.mu.Unlock()
 
 	if !dirty {

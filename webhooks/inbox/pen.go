@@ -158,7 +158,7 @@ func (p *pen) inscribe(ctx context.Context, asks []*ask) error {
 
 	p.faults.pass("after-commit")
 
-	p.disk.settled = taken.settled
+	p.written(taken)
 	p.accepted(len(p.rows))
 	clear(p.rows)
 
@@ -401,7 +401,7 @@ func (p *pen) flushMarks(ctx context.Context) error {
 
 		err = fmt.Errorf("%w: %w", ErrDisk, err)
 	} else {
-		p.disk.settled = taken.settled
+		p.written(taken)
 	}
 
 	p.wrote(err)
