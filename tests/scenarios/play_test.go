@@ -257,8 +257,11 @@ func (p *player) offer(from *offer) {
 		said.Desk = p.said.Desk
 	}
 
-	if said.Session == 0 && said.Number == 0 {
+	switch {
+	case said.Session == 0 && said.Number == 0:
 		said.Session, said.Number = p.said.Ask.Session, p.said.Ask.Number
+	case said.Number > 0:
+		said.Number += p.machine.BegunAt.UnixMilli()
 	}
 
 	if said.Kind == signals.OfferAgent {

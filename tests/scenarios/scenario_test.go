@@ -72,7 +72,8 @@ type step struct {
 }
 
 // offer is a desk's word; what it leaves out is that it answers the newest
-// statement, with the next attempt.
+// statement, with the next attempt. Number 1 is the conversation's first
+// statement.
 type offer struct {
 	Kind    signals.OfferKind `yaml:"kind"`
 	Desk    string            `yaml:"desk"`

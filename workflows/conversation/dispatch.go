@@ -2,7 +2,7 @@ package conversation
 
 import "github.com/parleyhq/parley/signals"
 
-// Names of the local activities that a conversation calls; package
+// Names of the activities that a conversation calls; package
 // activities/dispatch provides them.
 const (
 	// DispatchActivity takes a [Dispatch] and returns once every effect in it

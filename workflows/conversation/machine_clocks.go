@@ -61,6 +61,10 @@ func (m *Machine) clocks() []clock {
 		running = m.waitingClocks(running)
 	}
 
+	if due, ok := m.askAgainDue(); ok {
+		running = append(running, clock{clockAskAgain, due})
+	}
+
 	if age := time.Duration(m.Under.Policy.Limits.MaxAge); age > 0 {
 		running = append(running, clock{clockAge, latest(m.BegunAt, m.LiftedAt).Add(age)})
 	}

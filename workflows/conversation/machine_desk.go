@@ -17,8 +17,10 @@ const (
 	// conversation.
 	askAgain = time.Minute
 	// sayAgainAfter is how long a desk may say nothing to a conversation that
-	// waits until it hears the newest statement once more, lest it be forgotten.
-	sayAgainAfter = 10 * time.Minute
+	// waits until it hears the newest statement once more, lest it be forgotten;
+	// heldAgainAfter is the same where an agent has it.
+	sayAgainAfter  = 10 * time.Minute
+	heldAgainAfter = time.Hour
 )
 
 // desk is the one that the conversation is with; "" where none is.
@@ -114,10 +116,11 @@ func (m *Machine) said(next *signals.Ask) bool {
 	}
 }
 
-// say makes a new statement.
+// say makes a new statement. Its number is higher than any of a run before, which
+// may have been terminated and forgotten what it said.
 func (m *Machine) say(desk string, ask signals.Ask, now time.Time) {
 	ask.Key, ask.Session, ask.At = m.Key, m.Session, now
-	ask.Number, ask.Attempt = max(m.Talk.Said.Number, m.Talk.Floor)+1, m.Talk.Attempt
+	ask.Number, ask.Attempt = max(m.Talk.Said.Number, m.Talk.Floor, m.BegunAt.UnixMilli())+1, m.Talk.Attempt
 
 	m.Talk.Said = ask
 	m.Talk.AskAgainAt, m.Talk.Question = time.Time{}, nil
@@ -142,15 +145,19 @@ func (m *Machine) sayAgain(wants bool) {
 	m.ask(m.Talk.Desk, again)
 }
 
-// askAgainDue is when a conversation that waits speaks to its desk of itself.
+// askAgainDue is when a conversation speaks to its desk of itself.
 func (m *Machine) askAgainDue() (time.Time, bool) {
+	heard := latest(m.Talk.Said.At, m.Talk.HeardAt)
+
 	switch {
+	case m.Talk.Said.Kind == signals.AskAccepted:
+		return heard.Add(heldAgainAfter), m.Agent != ""
 	case !m.waiting() || m.invitation() != nil:
 		return time.Time{}, false
 	case !m.Talk.AskAgainAt.IsZero():
 		return m.Talk.AskAgainAt, true
 	default:
-		return latest(m.Talk.Said.At, m.Talk.HeardAt).Add(sayAgainAfter), needing(m.Talk.Said.Kind)
+		return heard.Add(sayAgainAfter), needing(m.Talk.Said.Kind)
 	}
 }
 
@@ -255,7 +262,7 @@ func (m *Machine) checked(offer *signals.Offer, now time.Time) {
 
 		return
 	case m.Talk.Said.Kind == "":
-		m.Talk.Desk, m.Talk.Said.Number = offer.Desk, heard
+		m.Talk.Desk, m.Talk.Floor = offer.Desk, max(m.Talk.Floor, heard)
 		m.say(offer.Desk, signals.Ask{Kind: signals.AskRelease}, now)
 
 		return

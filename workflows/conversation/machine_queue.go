@@ -28,10 +28,6 @@ func (m *Machine) deskClocks(running []clock) []clock {
 		running = append(running, clock{clockAbandon, due})
 	}
 
-	if due, ok := m.askAgainDue(); ok {
-		running = append(running, clock{clockAskAgain, due})
-	}
-
 	return running
 }
 

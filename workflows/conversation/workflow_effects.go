@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/parleyhq/parley/signals"
@@ -18,6 +19,11 @@ const (
 )
 
 // dispatch hands out what is decided, one dispatch at a time.
+//
+// It is no local activity: the effects of one are out before the task that
+// decided them is in history. A task that is made anew, since a signal came or
+// the process was killed, would take in what came meanwhile, decide otherwise
+// and give the same numbers to other orders.
 func (c *conversation) dispatch(ctx workflow.Context) {
 	orders, asks := c.machine.TakeOrders(), c.machine.TakeAsks()
 	record := c.machine.Decided && !c.recorded
@@ -38,10 +44,29 @@ func (c *conversation) dispatch(ctx workflow.Context) {
 	}
 
 	c.retryAt = time.Time{}
-	options := localOptions(dispatchSummary(&payload))
+	options := dispatchOptions(dispatchSummary(&payload))
 	c.underway = &underway{
 		orders: len(payload.Orders), asks: payload.Asks, stray: len(c.stray), record: record,
-		future: workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, options), DispatchActivity, payload),
+		future: workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), DispatchActivity, payload),
+	}
+}
+
+// dispatchOptions bound a dispatch. It takes milliseconds; a process that is
+// killed during one costs the time of an attempt.
+func dispatchOptions(summary string) workflow.ActivityOptions {
+	const (
+		attempt  = 5 * time.Second
+		first    = 100 * time.Millisecond
+		longest  = 10 * time.Second
+		attempts = 5
+	)
+
+	return workflow.ActivityOptions{
+		StartToCloseTimeout: attempt,
+		Summary:             summary,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: first, BackoffCoefficient: 2, MaximumInterval: longest, MaximumAttempts: attempts,
+		},
 	}
 }
 

@@ -1,0 +1,451 @@
+package scenarios_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/conversation"
+	"github.com/parleyhq/parley/workflows/desk"
+	"github.com/parleyhq/parley/workflows/policy"
+)
+
+const (
+	support  = "support"
+	overflow = "overflow"
+)
+
+// fleet is conversations and desks, and what they tell each other on its way.
+type fleet struct {
+	*rapid.T
+
+	from *rand.Rand
+	now  time.Time
+	// faulty: messages get lost, and runs are terminated.
+	faulty bool
+	quiet  bool
+
+	under policy.Snapshot
+	staff map[string]policy.DeskSnapshot
+	desks map[string]*desk.Machine
+	talks map[string]*chat
+	mail  []letter
+	count int
+	told  []string
+}
+
+// chat is one conversation, through all its sessions.
+type chat struct {
+	id      string
+	machine *conversation.Machine
+	// begin is what the session before left behind.
+	begin signals.Start
+	// holder has it; invited tells that it came by an invitation.
+	holder   string
+	invited  bool
+	accepted int
+}
+
+// letter is one message on its way, to a desk or to a conversation.
+type letter struct {
+	desk, chat string
+	ask        signals.Ask
+	offer      signals.Offer
+	sent       time.Time
+}
+
+func newFleet(rt *rapid.T) *fleet {
+	second := policy.Duration(time.Second)
+	f := &fleet{
+		T: rt, from: rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1)), now: start(),
+		desks: map[string]*desk.Machine{}, talks: map[string]*chat{}, staff: map[string]policy.DeskSnapshot{},
+	}
+
+	p := policy.Default()
+	p.Accept.Rounds, p.Accept.Pause = f.from.IntN(3)+1, policy.Duration(f.from.IntN(3))*10*second
+	p.Accept.End = one(f.from, policy.EndWait, policy.EndWait, policy.EndClose, policy.EndOffline, policy.End("desk:overflow"))
+	p.Queue.End = one(f.from, policy.EndWait, policy.EndClose, policy.EndOffline, policy.End("desk:overflow"))
+	p.Queue.MaxWait = policy.Duration(f.from.IntN(3)) * 600 * second
+	p.Closeout.Grace = 30 * second
+	p.Reassign.After = policy.Duration(f.from.IntN(2)) * 300 * second
+	p.Unreplied.ReassignAfter = f.from.IntN(3)
+	f.under = policy.Snapshot{
+		Source: key().Source, Policy: p, Routing: policy.RoutingDesk, Desk: support, Desks: []string{support, overflow},
+		Groups: map[string]string{"2": overflow}, RetryWindow: 120 * second, TicketKind: policy.TicketStore,
+	}
+
+	strategy := one(f.from, policy.StrategyLeastBusy, policy.StrategyLongestIdle, policy.StrategyRoundRobin, policy.StrategyPriority)
+	skillWait := policy.Duration(f.from.IntN(2)) * 60 * second
+	agent := func(id string, slots int, skills ...string) policy.DeskAgent {
+		return policy.DeskAgent{ID: id, Slots: slots, Skills: skills, Status: signals.AgentAccepting}
+	}
+	f.staff[support] = policy.DeskSnapshot{
+		Desk: support, Strategy: strategy, SkillWait: skillWait, PreferLast: f.from.IntN(2) == 0, Slots: 1,
+		Agents: []policy.DeskAgent{agent("smith", 1+f.from.IntN(2), "cards"), agent("jones", 1)},
+	}
+	f.staff[overflow] = policy.DeskSnapshot{Desk: overflow, Strategy: strategy, Slots: 1, Agents: []policy.DeskAgent{agent("brown", 1, "cards")}}
+
+	for name := range f.staff {
+		f.desks[name] = desk.New(f.staff[name], f.now)
+	}
+
+	for n := range 1 + f.from.IntN(5) {
+		id := fmt.Sprintf("C%d", n+1)
+		f.talks[id] = &chat{id: id, begin: signals.Start{Version: 1, Session: 1}}
+	}
+
+	return f
+}
+
+func one[V any](from *rand.Rand, values ...V) V { return values[from.IntN(len(values))] }
+
+func (f *fleet) chats() []*chat {
+	list := make([]*chat, 0, len(f.talks))
+	for _, id := range slices.Sorted(maps.Keys(f.talks)) {
+		list = append(list, f.talks[id])
+	}
+
+	return list
+}
+
+func (f *fleet) names() []string { return slices.Sorted(maps.Keys(f.desks)) }
+
+func (c *chat) key() signals.Key { return signals.Key{Source: key().Source, Conversation: c.id} }
+
+// runs reports whether the conversation has a run.
+func (c *chat) runs() bool { return c.machine != nil && !c.machine.Decided }
+
+func (f *fleet) tell(format string, args ...any) {
+	f.told = append(f.told, f.now.Sub(start()).String()+" "+fmt.Sprintf(format, args...))
+}
+
+// apply brings an event to a conversation, whose next session it may begin.
+func (f *fleet) apply(c *chat, kind signals.Type, who string, change func(e *signals.Event)) {
+	f.count++
+
+	event := signals.Event{
+		ID: fmt.Sprintf("e%d", f.count), Type: kind, Source: key().Source, Conversation: c.id, At: f.now, ReceivedAt: f.now, Actor: actor(who),
+	}
+
+	if kind == signals.MessageReceived {
+		event.Message = &signals.Message{ID: event.ID, Text: "text", Kind: signals.KindText}
+	}
+
+	if change != nil {
+		change(&event)
+	}
+
+	if !c.runs() {
+		if !kind.MayStart() {
+			return
+		}
+
+		if c.machine != nil {
+			c.begin = c.machine.Result().Next()
+		}
+
+		c.machine = conversation.NewMachine(c.key(), c.key().WorkflowID(), c.begin, f.under)
+		c.accepted, c.holder, c.invited = 0, "", false
+	}
+
+	f.tell("%s: %s by %s", c.id, kind, who)
+	c.machine.Apply(event, f.now)
+	c.machine.Settle(f.now)
+	c.machine.Tick(f.now)
+	f.collect(c)
+}
+
+func (f *fleet) command(c *chat, name string, command signals.Command) {
+	if !c.runs() {
+		return
+	}
+
+	err := c.machine.Command(name, command, f.now)
+	f.tell("%s: %s %s %s: %v", c.id, name, command.AgentID, command.Desk, err)
+	f.collect(c)
+}
+
+// collect hands out what a conversation says, and may start its run anew.
+func (f *fleet) collect(c *chat) {
+	m := c.machine
+	view := m.View("", true)
+	accepted := 0
+
+	for i := range view.Invitations {
+		if view.Invitations[i].Outcome == "accepted" {
+			accepted++
+		}
+	}
+
+	holder := view.Agent
+	if view.Status == signals.StatusClosing || view.Status == signals.StatusClosed {
+		holder = "" // closed, it takes no slot; who has it when it is reopened has it by that
+	}
+
+	if holder != c.holder {
+		last := len(view.Invitations) - 1
+		c.holder = holder
+		c.invited = accepted != c.accepted && holder != "" && view.Invitations[last].AgentID == holder &&
+			view.Invitations[last].Outcome == "accepted"
+	}
+
+	c.accepted = accepted
+	m.Dispatched(len(m.TakeOrders()))
+
+	asks := slices.Clone(m.TakeAsks())
+	for _, said := range asks {
+		f.tell("%s says %s", c.id, tellAsk(&said))
+		f.send(letter{desk: said.Desk, ask: said.Ask})
+	}
+
+	if f.quiet || f.from.IntN(8) > 0 || m.Decided {
+		m.Asked(asks)
+	}
+
+	if f.from.IntN(4) == 0 {
+		var state conversation.State
+
+		data, err := json.Marshal(m.State)
+		require.NoError(f, err)
+		require.NoError(f, json.Unmarshal(data, &state))
+		c.machine = conversation.Resume(&state, f.under)
+	}
+
+	f.checkSlots()
+}
+
+func (f *fleet) send(l letter) {
+	l.sent = f.now
+
+	if f.faulty && !f.quiet && f.from.IntN(20) == 0 {
+		f.tell("lost: %s", l.about())
+
+		return
+	}
+
+	f.mail = append(f.mail, l)
+}
+
+func (l *letter) about() string {
+	if l.desk != "" {
+		return fmt.Sprintf("%s to %s: %s %d", l.ask.Key.Conversation, l.desk, l.ask.Kind, l.ask.Number)
+	}
+
+	return fmt.Sprintf("%s to %s: %s %d %s", l.offer.Desk, l.chat, l.offer.Kind, l.offer.Number, l.offer.Agent)
+}
+
+// deliver brings the letter at n, and may keep it to bring it once more.
+func (f *fleet) deliver(n int) {
+	l := f.mail[n]
+
+	if f.quiet || f.from.IntN(6) > 0 || f.now.Sub(l.sent) > time.Minute {
+		f.mail = slices.Delete(f.mail, n, n+1)
+	}
+
+	f.tell("%s", l.about())
+
+	if l.desk != "" {
+		f.desks[l.desk].Apply(l.ask, f.now)
+		f.desks[l.desk].Settle(f.now)
+		f.empty(l.desk)
+
+		return
+	}
+
+	if c := f.talks[l.chat]; c.runs() {
+		c.machine.Offer(l.offer, f.now)
+		c.machine.Tick(f.now)
+		f.collect(c)
+	}
+}
+
+// empty hands out what a desk says.
+func (f *fleet) empty(name string) {
+	m := f.desks[name]
+
+	for range 50 {
+		offers := m.TakeOffers(10, f.now)
+		if len(offers) == 0 {
+			break
+		}
+
+		var gone []signals.Key
+
+		for i := range offers {
+			to := f.talks[offers[i].Key.Conversation]
+			if !to.runs() {
+				gone = append(gone, offers[i].Key)
+
+				continue
+			}
+
+			f.send(letter{chat: to.id, offer: offers[i].Offer})
+		}
+
+		if !f.quiet && f.from.IntN(10) == 0 {
+			m.DispatchFailed() // nobody knows what arrived
+
+			break
+		}
+
+		m.Dispatched(gone, f.now)
+		m.Settle(f.now)
+	}
+
+	if f.from.IntN(4) == 0 {
+		var state desk.State
+
+		data, err := json.Marshal(m.State())
+		require.NoError(f, err)
+		require.NoError(f, json.Unmarshal(data, &state))
+		f.desks[name] = desk.Resume(&state, f.staff[name], f.now)
+	}
+}
+
+// pass lets time pass, with every clock on time and no letter older than a
+// minute.
+func (f *fleet) pass(d time.Duration) {
+	to := f.now.Add(d)
+
+	for range 2000 {
+		for n := 0; n < len(f.mail); {
+			if f.quiet || f.now.Sub(f.mail[n].sent) >= time.Minute {
+				before := len(f.mail)
+				f.deliver(n)
+
+				if len(f.mail) < before {
+					n = 0
+				}
+
+				continue
+			}
+
+			n++
+		}
+
+		if f.quiet {
+			f.helpful()
+
+			if len(f.mail) > 0 {
+				continue
+			}
+		}
+
+		next := to
+		for _, l := range f.mail {
+			next = earlier(next, l.sent.Add(time.Minute))
+		}
+
+		for _, c := range f.chats() {
+			if due, ok := clockOf(c); ok {
+				next = earlier(next, due)
+			}
+		}
+
+		for _, name := range f.names() {
+			if due, _, ok := f.desks[name].NextDeadline(f.now); ok {
+				next = earlier(next, due)
+			}
+		}
+
+		if next.After(f.now) {
+			f.now = next
+		}
+
+		for _, c := range f.chats() {
+			if due, ok := clockOf(c); ok && !due.After(f.now) {
+				c.machine.Tick(f.now)
+				f.collect(c)
+			}
+		}
+
+		for _, name := range f.names() {
+			f.desks[name].Tick(f.now)
+			f.empty(name)
+		}
+
+		if !f.now.Before(to) {
+			return
+		}
+	}
+
+	require.FailNow(f, "no end", "%s", f.log())
+}
+
+func clockOf(c *chat) (time.Time, bool) {
+	if !c.runs() {
+		return time.Time{}, false
+	}
+
+	due, ok := c.machine.NextDeadline()
+
+	return due.Due, ok
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+
+	return a
+}
+
+// helpful lets everybody who is asked accept, and everybody who owes an answer
+// give it.
+func (f *fleet) helpful() {
+	for _, c := range f.chats() {
+		if !c.runs() {
+			continue
+		}
+
+		view := c.machine.View("", false)
+
+		if view.Offered != "" {
+			f.command(c, signals.AcceptUpdate, signals.Command{AgentID: view.Offered})
+		}
+
+		if view.Agent != "" && view.Unreplied {
+			f.apply(c, signals.MessageReceived, view.Agent, nil)
+		}
+	}
+}
+
+// checkSlots wants that no agent has more by invitations than slots.
+func (f *fleet) checkSlots() {
+	if f.faulty {
+		return // a desk that lost everything knows its slots again only by and by
+	}
+
+	load := map[string]int{}
+
+	for _, c := range f.chats() {
+		if !c.runs() {
+			continue
+		}
+
+		if asked := c.machine.View("", false).Offered; asked != "" {
+			load[asked]++
+		}
+
+		if c.invited {
+			load[c.holder]++
+		}
+	}
+
+	for _, snapshot := range f.staff {
+		for i := range snapshot.Agents {
+			agent := &snapshot.Agents[i]
+			require.LessOrEqual(f, load[agent.ID], agent.Slots, "%s has too many:\n%s", agent.ID, f.log())
+		}
+	}
+}
+
+func (f *fleet) log() string { return strings.Join(f.told[max(0, len(f.told)-120):], "\n") }
