@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/parleyhq/parley/tests/load/report"
+	"github.com/parleyhq/parley/tests/load/target"
 )
 
 // bench is one run of this program.
@@ -44,6 +45,10 @@ func run(ctx context.Context, opts *options, stdout, stderr io.Writer) (err erro
 		opts: opts, progress: newProgress(stderr), dir: dir, name: "load-" + strconv.FormatInt(time.Now().UnixMilli(), 36), //nolint:mnd // base
 	}
 	defer b.progress.close()
+
+	if target.InMemory(dir) {
+		b.progress.say(dir + " is in memory, where a commit costs nothing: name a directory on a disk with --dir")
+	}
 
 	if opts.profile != "" {
 		const dirMode = 0o750

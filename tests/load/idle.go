@@ -172,6 +172,7 @@ func (i *idling) back(ctx context.Context) error {
 
 	answered := time.Now()
 	i.facts.FirstAnswer = answered.Sub(begun)
+	i.b.progress.about("idle "+i.s.name, func() string { return "answers; waiting until its first message is applied" })
 
 	if err := i.s.connect(i.s.process.Temporal(), i.b.opts.connections); err != nil {
 		return err

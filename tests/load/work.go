@@ -150,6 +150,9 @@ func (b *bench) verify(ctx context.Context, s *subject, plan *drive.Plan, sent *
 	}
 
 	if s.temporal == nil {
+		// Asked, it is known to some milliseconds.
+		row.Finished = stats.PerSecond(plan.Total(), time.Since(sent.Begin))
+
 		return nil
 	}
 
@@ -233,7 +236,13 @@ func (s *subject) commitBatch(before float64, events int) float64 {
 // profiling begins a CPU profile where one is wanted; what it returns waits for
 // its end.
 func (b *bench) profiling(ctx context.Context, m *mode, s *subject) func() {
-	if b.opts.profile == "" || s.profile == "" {
+	if b.opts.profile == "" {
+		return func() {}
+	}
+
+	if s.profile == "" {
+		b.progress.say("no profile: --pprof does not say where")
+
 		return func() {}
 	}
 

@@ -118,7 +118,7 @@ func (n *naive) run(ctx context.Context, dir string, all settings) error {
 	running := worker.New(n.temporal, all.Worker, book.Snapshot,
 		&dispatch.Activities{Sender: nowhere{}, Printer: printer, Sessions: n.store, Archive: nowhere{}, Past: n.store})
 
-	if err := worker.Start(running); err != nil {
+	if err := running.Start(); err != nil {
 		return fmt.Errorf("start the worker: %w", err)
 	}
 	defer running.Stop()

@@ -128,17 +128,22 @@ func (r *Row) cells() []string {
 		batch = fmt.Sprintf("%.1f/%d", r.SignalBatch, r.SignalMost)
 	}
 
+	others := none
+	if r.Resident > 0 {
+		others = fmt.Sprintf("%.1f", r.Others)
+	}
+
 	return []string{
 		r.Name(), r.Target, work, number(r.Acknowledged, 0), number(r.Finished, 0), number(r.Applied, 0), three(r.Ack), three(r.ToApplied),
 		batch, number(r.CommitBatch, 1), number(r.CPU, 1), number(r.CPU/float64(r.total())*1000, 2), //nolint:mnd // milliseconds
-		number(megabytes(r.Resident), 0), number(r.HistoryPerEvent, 2), number(r.BytesPerEvent, 0), fmt.Sprintf("%.1f", r.Others),
+		number(megabytes(r.Resident), 0), number(r.HistoryPerEvent, 2), number(r.BytesPerEvent, 0), others,
 	}
 }
 
 // Short is a row's line while the others are still measured.
 func (r *Row) Short() string {
 	text := fmt.Sprintf("acknowledged %s/s (p50 %s ms)", number(r.Acknowledged, 0), ms(r.Ack.P50))
-	if r.Applied > 0 {
+	if r.ToApplied.Count > 0 {
 		text += fmt.Sprintf(", applied %s/s (p50 %s ms)", number(r.Applied, 0), ms(r.ToApplied.P50))
 	}
 
