@@ -71,7 +71,7 @@ type Config struct {
 	// may hold half of it.
 	MaxQueued int `env:"PARLEY_COURIER_MAX_QUEUED" envDefault:"20000" min:"1" desc:"events that may wait for Temporal, all in all"`
 	// MaxQueuedBytes bounds their encoded size, in the same way.
-	MaxQueuedBytes int `env:"PARLEY_COURIER_MAX_QUEUED_BYTES" envDefault:"134217728" min:"1048576" desc:"bytes of events that may wait, all in all"`
+	MaxQueuedBytes int `env:"PARLEY_COURIER_MAX_QUEUED_BYTES" envDefault:"134217728" min:"1048576" desc:"bytes that may wait, all in all"`
 	// RPCTimeout bounds one call to Temporal, with the client's own repeats.
 	RPCTimeout time.Duration `env:"PARLEY_COURIER_RPC_TIMEOUT" envDefault:"3s" min:"100ms" desc:"longest wait for one answer of Temporal"`
 	// Patience bounds the attempts at one batch whose callers set no nearer

@@ -99,7 +99,7 @@ func (in *Inbox) send(ctx context.Context, b *batch, events []signals.Event) err
 
 	outcome, err := in.forwarder.carrier.Events(ctx, b.way.key, events)
 	if err != nil {
-		return err //nolint:wrapcheck // the carrier says what it did
+		return err
 	}
 
 	in.faults.pass("after-signal")

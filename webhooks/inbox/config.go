@@ -16,7 +16,7 @@ const (
 	// conversation, since all of it goes ahead of the event that starts it.
 	// What comes beyond is an orphan at once.
 	maxParked      = 500
-	maxParkedBytes = 8 << 20
+	maxParkedBytes = 1 << 20
 	// maxShown bounds what is shown beside a ticket.
 	maxShown = 200
 

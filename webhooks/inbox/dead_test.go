@@ -3,6 +3,7 @@ package inbox_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -134,7 +135,7 @@ func TestRetry(t *testing.T) {
 	t.Parallel()
 
 	for _, restarted := range []bool{false, true} {
-		t.Run(fmt.Sprint(restarted), func(t *testing.T) {
+		t.Run(strconv.FormatBool(restarted), func(t *testing.T) {
 			t.Parallel()
 
 			b := setup(t, inbox.Config{})

@@ -54,7 +54,7 @@ func (in *Inbox) probe(ctx context.Context) {
 	}
 
 	// What it says is kept by the writer.
-	_ = in.change(ctx, func(tx *sql.Tx) error { //nolint:errcheck // as above
+	_ = in.change(ctx, func(tx *sql.Tx) error {
 		for _, query := range [...]string{
 			fmt.Sprintf(`INSERT INTO inbox_probes (body) VALUES (zeroblob(%d))`, probeSize),
 			`DELETE FROM inbox_probes`,

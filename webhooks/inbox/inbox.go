@@ -52,6 +52,9 @@ type Inbox struct {
 	metrics *metrics
 	faults  faults
 
+	// base outlives every call: what the writer has taken up it finishes.
+	base context.Context //nolint:containedctx // as above
+
 	jobs   jobs
 	closed atomic.Bool
 	// known is the writer's alone.
@@ -99,7 +102,8 @@ func New(ctx context.Context, db *sql.DB, config Config, log *slog.Logger) (*Inb
 
 	config = config.withDefaults()
 	in := &Inbox{
-		db: db, store: sqlite{db}, config: config, log: log, metrics: newMetrics(config.Scope), faults: newFaults(),
+		db: db, store: sqlite{db}, config: config, log: log, base: context.WithoutCancel(ctx),
+		metrics: newMetrics(config.Scope), faults: newFaults(),
 		jobs: newJobs(), known: newKnown(), lanes: make(map[signals.Key]*lane), parked: make(map[*lane]struct{}),
 		shares: make(map[string]*share), meters: newMeters(config.Now()), sources: make(map[string]*tallied),
 	}
@@ -205,7 +209,7 @@ func (in *Inbox) newID(before []start) string {
 	}
 
 	random := make([]byte, idRandom)
-	_, _ = rand.Read(random) //nolint:errcheck // it never fails
+	_, _ = rand.Read(random) // it never fails
 
 	return fmt.Sprintf("%0*x", idDigits, at) + hex.EncodeToString(random)
 }
@@ -281,7 +285,8 @@ const (
 // Run does the upkeep until ctx ends: it sweeps, prunes, writes the counts per
 // source and probes a disk that failed. It writes the counts once more then.
 func (in *Inbox) Run(ctx context.Context) error {
-	sweep, flush, prune, probe := time.NewTicker(sweepEvery), time.NewTicker(flushEvery), time.NewTicker(pruneEvery), time.NewTicker(probeEvery)
+	sweep, flush := time.NewTicker(sweepEvery), time.NewTicker(flushEvery)
+	prune, probe := time.NewTicker(pruneEvery), time.NewTicker(probeEvery)
 
 	defer sweep.Stop()
 	defer flush.Stop()

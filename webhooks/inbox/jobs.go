@@ -92,7 +92,7 @@ func (in *Inbox) write() {
 	for {
 		queue := in.takeJobs()
 		if len(queue) > 0 {
-			w.do(queue)
+			w.do(in.base, queue)
 
 			continue
 		}

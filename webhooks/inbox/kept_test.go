@@ -125,7 +125,9 @@ func TestArchivePages(t *testing.T) {
 			require.Equal(t, archived.Seq, archived.Event.Seq)
 		}
 
-		if pages++; next == "" {
+		pages++
+
+		if next == "" {
 			break
 		}
 

@@ -3,6 +3,7 @@ package inbox
 import (
 	"container/list"
 	"hash/maphash"
+	"slices"
 	"time"
 
 	"github.com/parleyhq/parley/signals"
@@ -60,7 +61,7 @@ func (k *known) of(key signals.Key) *ids {
 
 	k.order.MoveToFront(at)
 
-	return at.Value.(*ids) //nolint:forcetypeassert,revive // the list has no others
+	return at.Value.(*ids) //nolint:forcetypeassert // the list has no others
 }
 
 // put remembers a conversation.
@@ -78,7 +79,7 @@ func (k *known) trim() {
 }
 
 func (k *known) drop(at *list.Element) {
-	in := k.order.Remove(at).(*ids) //nolint:forcetypeassert,revive // the list has no others
+	in := k.order.Remove(at).(*ids) //nolint:forcetypeassert // the list has no others
 	k.total -= len(in.list)
 	delete(k.keys, in.key)
 }
@@ -169,11 +170,11 @@ func (k *known) add(in *ids, id knownID) undone {
 
 // undo takes additions back, the newest first.
 func (k *known) undo(all []undone) {
-	for i := len(all) - 1; i >= 0; i-- {
-		in := all[i].in
+	for _, each := range slices.Backward(all) {
+		in := each.in
 
-		if !all[i].new {
-			in.list[in.find(all[i].was.hash)] = all[i].was
+		if !each.new {
+			in.list[in.find(each.was.hash)] = each.was
 
 			continue
 		}

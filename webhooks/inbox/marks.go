@@ -142,7 +142,9 @@ func (p *pen) spill() {
 
 			p.noteState(way, it, statePending, "", 0, it.at)
 
-			if spilled++; spilled == maxSpill {
+			spilled++
+
+			if spilled == maxSpill {
 				return
 			}
 		}

@@ -2,6 +2,7 @@ package inbox_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ func TestParkedGoesAhead(t *testing.T) {
 	t.Parallel()
 
 	for _, restarted := range []bool{false, true} {
-		t.Run(fmt.Sprint(restarted), func(t *testing.T) {
+		t.Run(strconv.FormatBool(restarted), func(t *testing.T) {
 			t.Parallel()
 
 			b := setup(t, inbox.Config{})
@@ -231,7 +232,7 @@ func TestOneConversationCannotParkWithoutEnd(t *testing.T) {
 	// Nor in bytes.
 	for i := range 20 {
 		event := in("C2", tag(fmt.Sprintf("large%d", i)))
-		event.Tag.Name = strings.Repeat("x", 900<<10)
+		event.Tag.Name = strings.Repeat("x", 100<<10)
 		b.accept(event)
 	}
 

@@ -19,10 +19,7 @@ type pen struct {
 }
 
 // do carries out jobs in order, neighbouring webhooks in one transaction.
-func (p *pen) do(queue []job) {
-	// Nobody's context: what was taken up is finished.
-	ctx := context.Background()
-
+func (p *pen) do(ctx context.Context, queue []job) {
 	var flushes []*change
 
 	for len(queue) > 0 {

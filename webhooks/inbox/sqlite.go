@@ -126,6 +126,7 @@ type sqliteWriter struct {
 
 var _ writer = (*sqliteWriter)(nil)
 
+//nolint:ireturn // a store of another kind has another writer
 func (s sqlite) writer(ctx context.Context) (writer, error) {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
@@ -152,6 +153,7 @@ func (s sqlite) writer(ctx context.Context) (writer, error) {
 		{&w.unmarks, `DELETE FROM inbox_states WHERE seq = ? AND state IN ('pending', 'parked')`},
 		{&w.settles, `UPDATE inbox_ends SET settled = ?1 WHERE settled < ?1`},
 	} {
+		//nolint:sqlclosecheck // close does
 		if *each.into, err = conn.PrepareContext(ctx, each.query); err != nil {
 			return nil, errors.Join(fmt.Errorf("prepare %s: %w", each.query, err), conn.Close())
 		}
@@ -186,7 +188,7 @@ func (w *sqliteWriter) commit(ctx context.Context) error {
 
 func (w *sqliteWriter) rollback(ctx context.Context) {
 	// Some errors have rolled back already, which makes this one fail.
-	_, _ = w.rollbacks.ExecContext(ctx) //nolint:errcheck // as above
+	_, _ = w.rollbacks.ExecContext(ctx)
 }
 
 func (w *sqliteWriter) ids(ctx context.Context, key signals.Key, use func(id string, received int64)) (err error) {

@@ -1,4 +1,4 @@
-package inbox
+package inbox //nolint:testpackage // what it tests is nobody's but the inbox's
 
 import (
 	"testing"
