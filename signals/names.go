@@ -12,6 +12,8 @@ import (
 const (
 	// TaskQueue is where Parley's workers poll.
 	TaskQueue = "parley"
+	// DeliveryTaskQueue is where they poll for attempts at deliveries.
+	DeliveryTaskQueue = "parley-delivery"
 
 	ConversationWorkflow = "Conversation"
 	DeskWorkflow         = "Desk"

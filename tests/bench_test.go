@@ -120,12 +120,12 @@ func (b *bench) work(t *testing.T, store *tickets.Store, kept *inbox.Inbox) {
 	}
 
 	running := worker.New(b.client, worker.Config{StickyCache: 2000}, under,
-		&dispatch.Activities{Sender: b.gate, Printer: notifier, Sessions: b.gate, Archive: archive{kept}, Past: store},
+		&dispatch.Activities{Sender: b.gate, Printer: notifier, Sessions: b.gate, Archive: archive{kept}, Past: b.gate},
 		&deliver.Activities{
 			Notices: notifier, Tickets: store, Courier: b.courier, Log: silent,
 			TicketSystem: tickets.NewWebhook(tickets.Config{Kind: tickets.KindWebhook, URL: receivers + "/flaky"}, requests, store),
 		})
-	require.NoError(t, worker.Start(running))
+	require.NoError(t, running.Start())
 	t.Cleanup(func() {
 		running.Stop()
 		requests.Close()
@@ -271,6 +271,15 @@ func (g *gate) Record(ctx context.Context, view signals.View, ticket *signals.Ti
 	return g.store.Record(ctx, view, ticket)
 }
 
+// Next is held up like a dispatch, and never fails.
+func (g *gate) Next(ctx context.Context, id string) (signals.Start, bool, error) {
+	if err := g.pass(ctx, id); err != nil {
+		return signals.Start{}, false, err
+	}
+
+	return g.store.Next(ctx, id)
+}
+
 func (g *gate) pass(ctx context.Context, id string) error {
 	g.mu.Lock()
 	hold, failing := g.hold[id], g.fail[id] > 0
@@ -346,12 +355,26 @@ func (b *bench) skipTime(t *testing.T, id string, skips int32) {
 	require.NoError(t, err)
 }
 
-// send brings events through the courier.
+// send brings events through the courier, what it leaves for another call too.
 func (b *bench) send(t *testing.T, key signals.Key, events ...signals.Event) {
 	t.Helper()
 
-	_, err := b.courier.Events(t.Context(), key, events)
-	require.NoError(t, err)
+	for len(events) > 0 {
+		outcome, err := b.courier.Events(t.Context(), key, events)
+		require.NoError(t, err)
+
+		var left []signals.Event
+
+		for i, fate := range outcome.Fates {
+			if fate == courier.Unsent {
+				left = append(left, events[i])
+			}
+		}
+
+		require.Less(t, len(left), len(events))
+
+		events = left
+	}
 }
 
 // until waits for a state of the newest run.

@@ -135,7 +135,7 @@ func takeStopped(t *testing.T, b *bench, key signals.Key) {
 	id := key.DeliveryID("down")
 
 	b.send(t, key, message("T1", ann, "Hello"))
-	b.delivering(t, id, "refused", func(s *delivery.State) bool { return len(s.Pending) == 1 && s.Pending[0].Attempts == 1 })
+	b.delivering(t, id, "refused", func(s *delivery.State) bool { return len(s.Pending) == 1 && s.Pending[0].LastError != "" })
 	require.NoError(t, b.client.CancelWorkflow(t.Context(), id, ""))
 	b.completed(t, id)
 }

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -34,42 +35,74 @@ const (
 	// Two cores are kept busy by a few pollers; more only wait.
 	workflowPollers = 4
 	activityPollers = 2
-	// workflowTasks and localActivities run at once at most.
+	// workflowTasks, localActivities, activities and attempts run at once at
+	// most.
 	workflowTasks   = 200
 	localActivities = 200
 	activities      = 200
+	attempts        = 200
 )
 
+// Worker runs workflows and their activities. Attempts at deliveries have a
+// task queue and slots of their own: receivers that keep them waiting hold
+// nothing else up.
+type Worker struct {
+	workflows, deliveries sdkworker.Worker
+}
+
 // New assembles the worker with every workflow and the given activities on it.
-// Starting it is the caller's.
-func New(temporal client.Client, config Config, under func(source string) policy.Snapshot, provided ...Activities) sdkworker.Worker {
+func New(temporal client.Client, config Config, under func(source string) policy.Snapshot, provided ...Activities) *Worker {
 	sdkworker.SetStickyWorkflowCacheSize(config.StickyCache)
 
-	worker := sdkworker.New(temporal, signals.TaskQueue, sdkworker.Options{
-		MaxConcurrentWorkflowTaskPollers:        workflowPollers,
-		MaxConcurrentActivityTaskPollers:        activityPollers,
-		MaxConcurrentWorkflowTaskExecutionSize:  workflowTasks,
-		MaxConcurrentLocalActivityExecutionSize: localActivities,
-		MaxConcurrentActivityExecutionSize:      activities,
-		WorkerStopTimeout:                       stopPatience,
-		DeadlockDetectionTimeout:                deadlockAfter,
-	})
+	worker := &Worker{
+		workflows: sdkworker.New(temporal, signals.TaskQueue, sdkworker.Options{
+			MaxConcurrentWorkflowTaskPollers:        workflowPollers,
+			MaxConcurrentActivityTaskPollers:        activityPollers,
+			MaxConcurrentWorkflowTaskExecutionSize:  workflowTasks,
+			MaxConcurrentLocalActivityExecutionSize: localActivities,
+			MaxConcurrentActivityExecutionSize:      activities,
+			WorkerStopTimeout:                       stopPatience,
+			DeadlockDetectionTimeout:                deadlockAfter,
+		}),
+		deliveries: sdkworker.New(temporal, signals.DeliveryTaskQueue, sdkworker.Options{
+			DisableWorkflowWorker:              true,
+			MaxConcurrentActivityTaskPollers:   activityPollers,
+			MaxConcurrentActivityExecutionSize: attempts,
+			WorkerStopTimeout:                  stopPatience,
+		}),
+	}
 
-	(&conversation.Workflows{Under: under}).Register(worker)
-	delivery.Register(worker)
+	(&conversation.Workflows{Under: under}).Register(worker.workflows)
+	delivery.Register(worker.workflows)
 
 	for _, each := range provided {
-		each.Register(worker)
+		each.Register(worker.workflows)
+		each.Register(worker.deliveries)
 	}
 
 	return worker
 }
 
 // Start starts the worker; its error says what Temporal refused.
-func Start(worker sdkworker.Worker) error {
-	if err := worker.Start(); err != nil {
+func (w *Worker) Start() error {
+	if err := w.workflows.Start(); err != nil {
 		return fmt.Errorf("start the worker: %w", err)
 	}
 
+	if err := w.deliveries.Start(); err != nil {
+		w.workflows.Stop()
+
+		return fmt.Errorf("start the worker of deliveries: %w", err)
+	}
+
 	return nil
+}
+
+// Stop lets what runs finish, for a few seconds at most.
+func (w *Worker) Stop() {
+	var stopping sync.WaitGroup
+
+	stopping.Go(w.deliveries.Stop)
+	w.workflows.Stop()
+	stopping.Wait()
 }

@@ -1,7 +1,7 @@
 // Package dispatch carries what a conversation decided out of its workflow: the
 // closed session into the store, orders to the delivery workflows, what came
-// too late into the archive. Its activities are local ones: short, idempotent,
-// and repeated whole after a failure.
+// too late into the archive. Its activities are short, idempotent, and repeated
+// whole after a failure.
 package dispatch
 
 import (
@@ -46,7 +46,8 @@ type Printer interface {
 	Print(ctx context.Context, order *signals.Order) error
 }
 
-// Activities are the local activities of conversations.
+// Activities are what conversations call: the dispatch, and, as a local
+// activity, the question what the session before left.
 type Activities struct {
 	Sender   Sender
 	Printer  Printer

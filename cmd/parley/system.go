@@ -255,7 +255,7 @@ func (s *system) startWorker(context.Context) error {
 	}
 
 	running := worker.New(s.temporal, s.settings.Worker, s.book.Snapshot, deciding, delivering)
-	if err := worker.Start(running); err != nil {
+	if err := running.Start(); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
 
@@ -275,7 +275,7 @@ func (s *system) buildEdge(ctx context.Context) error {
 	//nolint:contextcheck // requests bring contexts of their own
 	edge, err := webhooks.New(s.settings.HTTP, webhooks.Deps{
 		Sources: s.sources, Own: dialects.Table()[policy.DialectParley], Acceptor: s.inbox, Archive: s.inbox,
-		 Accounts: ledger{s.inbox}, Ledger: ledger{s.inbox}, Inbox: ledger{s.inbox}, Sessions: past{s.sessions},
+		Accounts: ledger{s.inbox}, Ledger: ledger{s.inbox}, Inbox: ledger{s.inbox}, Sessions: past{s.sessions},
 		Secrets: s.inbox, Temporal: s.temporal, Database: s.db, Metrics: s.metrics.Handler, Scope: s.metrics.Scope, Log: s.log, Version: version,
 		Now: gatewayClock(),
 	})

@@ -234,6 +234,7 @@ func (r *run) start(ctx workflow.Context, attempt *Attempt) {
 
 	ctx, r.cancelAttempt = workflow.WithCancel(ctx)
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           signals.DeliveryTaskQueue,
 		StartToCloseTimeout: attemptTimeout,
 		HeartbeatTimeout:    heartbeatTimeout,
 		WaitForCancellation: true,
