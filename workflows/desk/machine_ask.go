@@ -147,6 +147,7 @@ func (m *Machine) again(t *talk, ask *signals.Ask, at stamp) {
 	case ahead && (t.Stage == waiting || t.Stage == offered):
 		m.leave(t)
 		t.begin()
+		t.Unheard = true
 		m.enter(t)
 	case t.Stage == offered && ask.Attempt < t.Attempt:
 		t.Until = m.until(t, at)
@@ -175,10 +176,14 @@ func (m *Machine) state(t *talk, ask *signals.Ask, at stamp) {
 	seen := ask.Attempt > 0 && ask.Attempt == t.Attempt
 	another := ask.Session != t.Session
 
-	if ask.Attempt > t.Attempt && t.inLine() {
-		t.begin() // as in again
+	// What a desk that knows nothing says beside an invitation of the desk before
+	// it goes unheard: with the next statement everything is said anew.
+	fresh := t.Stage == "" && ask.Attempt > 0
+	if t.Unheard || !fresh && ask.Attempt > t.Attempt {
+		t.begin()
 	}
 
+	t.Unheard = fresh
 	attempt := t.Attempt
 	t.Session, t.Number, t.Attempt = ask.Session, ask.Number, max(t.Attempt, ask.Attempt)
 
@@ -248,9 +253,6 @@ func (m *Machine) declined(t *talk, ask *signals.Ask, attempt int64, another boo
 	goesOn := !another && (t.Stage == waiting || t.Stage == offered)
 	needed := m.needs(ask, at)
 	changed := ask.Need != nil && !alike(t, &needed) || t.terms == nil
-	// Of this offer the desk knows nothing: it began anew meanwhile, and what it
-	// said since was not heard beside the invitation.
-	unknown := t.Stage == waiting || ask.Attempt > attempt
 
 	m.leave(t)
 
@@ -263,7 +265,7 @@ func (m *Machine) declined(t *talk, ask *signals.Ask, attempt int64, another boo
 		t.need(&needed)
 	}
 
-	if (changed || unknown) && goesOn {
+	if changed && goesOn {
 		t.begin()
 	}
 

@@ -17,7 +17,7 @@ func (m *Machine) NextDeadline(now time.Time) (time.Time, string, bool) {
 	at := m.advance(now)
 	next := nearest{after: at}
 
-	if m.settles(at) {
+	if m.settles(at) && len(m.line.list) > 0 {
 		next.add(m.settling, "open conversations")
 	}
 

@@ -153,6 +153,9 @@ type talk struct {
 	// milliseconds plus 1, below 0 for none.
 	First stamp `json:"first,omitempty"`
 	Guess int64 `json:"guess,omitempty"`
+	// Unheard: it may have had an invitation of the desk before this one when the
+	// desk began to know it, and then has not heard that there is nobody.
+	Unheard bool `json:"unheard,omitempty"`
 	// AgentGone: it was told, or will be, that its agent is gone.
 	AgentGone bool `json:"agent_gone,omitempty"`
 	// Owes is what it has to be told.

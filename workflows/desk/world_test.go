@@ -13,8 +13,9 @@ import (
 	"github.com/parleyhq/parley/workflows/policy"
 )
 
-// epoch is a Friday.
-func epoch() time.Time { return time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC) }
+// epoch is a Friday; far ahead, since the SDK compares its own clock with deadlines
+// of the test environment.
+func epoch() time.Time { return time.Date(2048, 11, 20, 10, 0, 0, 0, time.UTC) }
 
 func at(offset time.Duration) time.Time { return epoch().Add(offset) }
 
