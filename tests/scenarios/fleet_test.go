@@ -91,7 +91,9 @@ func newFleet(rt *rapid.T) *fleet {
 		Desk: support, Strategy: strategy, SkillWait: skillWait, PreferLast: f.from.IntN(2) == 0, Slots: 1,
 		Agents: []policy.DeskAgent{agent("smith", 1+f.from.IntN(2), "cards"), agent("jones", 1)},
 	}
-	f.staff[overflow] = policy.DeskSnapshot{Desk: overflow, Strategy: strategy, Slots: 1, Agents: []policy.DeskAgent{agent("brown", 1, "cards")}}
+	f.staff[overflow] = policy.DeskSnapshot{
+		Desk: overflow, Strategy: strategy, Slots: 1, Agents: []policy.DeskAgent{agent("brown", 1, "cards")},
+	}
 
 	for name := range f.staff {
 		f.desks[name] = desk.New(f.staff[name], f.now)
@@ -123,7 +125,7 @@ func (c *chat) key() signals.Key { return signals.Key{Source: key().Source, Conv
 // runs reports whether the conversation has a run.
 func (c *chat) runs() bool { return c.machine != nil && !c.machine.Decided }
 
-func (f *fleet) tell(format string, args ...any) {
+func (f *fleet) tellf(format string, args ...any) {
 	f.told = append(f.told, f.now.Sub(start()).String()+" "+fmt.Sprintf(format, args...))
 }
 
@@ -156,7 +158,7 @@ func (f *fleet) apply(c *chat, kind signals.Type, who string, change func(e *sig
 		c.accepted, c.holder, c.invited = 0, "", false
 	}
 
-	f.tell("%s: %s by %s", c.id, kind, who)
+	f.tellf("%s: %s by %s", c.id, kind, who)
 	c.machine.Apply(event, f.now)
 	c.machine.Settle(f.now)
 	c.machine.Tick(f.now)
@@ -169,7 +171,7 @@ func (f *fleet) command(c *chat, name string, command signals.Command) {
 	}
 
 	err := c.machine.Command(name, command, f.now)
-	f.tell("%s: %s %s %s: %v", c.id, name, command.AgentID, command.Desk, err)
+	f.tellf("%s: %s %s %s: %v", c.id, name, command.AgentID, command.Desk, err)
 	f.collect(c)
 }
 
@@ -202,7 +204,7 @@ func (f *fleet) collect(c *chat) {
 
 	asks := slices.Clone(m.TakeAsks())
 	for _, said := range asks {
-		f.tell("%s says %s", c.id, tellAsk(&said))
+		f.tellf("%s says %s", c.id, tellAsk(&said))
 		f.send(letter{desk: said.Desk, ask: said.Ask})
 	}
 
@@ -226,7 +228,7 @@ func (f *fleet) send(l letter) {
 	l.sent = f.now
 
 	if f.faulty && !f.quiet && f.from.IntN(20) == 0 {
-		f.tell("lost: %s", l.about())
+		f.tellf("lost: %s", l.about())
 
 		return
 	}
@@ -250,7 +252,7 @@ func (f *fleet) deliver(n int) {
 		f.mail = slices.Delete(f.mail, n, n+1)
 	}
 
-	f.tell("%s", l.about())
+	f.tellf("%s", l.about())
 
 	if l.desk != "" {
 		f.desks[l.desk].Apply(l.ask, f.now)
@@ -307,114 +309,6 @@ func (f *fleet) empty(name string) {
 		require.NoError(f, err)
 		require.NoError(f, json.Unmarshal(data, &state))
 		f.desks[name] = desk.Resume(&state, f.staff[name], f.now)
-	}
-}
-
-// pass lets time pass, with every clock on time and no letter older than a
-// minute.
-func (f *fleet) pass(d time.Duration) {
-	to := f.now.Add(d)
-
-	for range 2000 {
-		for n := 0; n < len(f.mail); {
-			if f.quiet || f.now.Sub(f.mail[n].sent) >= time.Minute {
-				before := len(f.mail)
-				f.deliver(n)
-
-				if len(f.mail) < before {
-					n = 0
-				}
-
-				continue
-			}
-
-			n++
-		}
-
-		if f.quiet {
-			f.helpful()
-
-			if len(f.mail) > 0 {
-				continue
-			}
-		}
-
-		next := to
-		for _, l := range f.mail {
-			next = earlier(next, l.sent.Add(time.Minute))
-		}
-
-		for _, c := range f.chats() {
-			if due, ok := clockOf(c); ok {
-				next = earlier(next, due)
-			}
-		}
-
-		for _, name := range f.names() {
-			if due, _, ok := f.desks[name].NextDeadline(f.now); ok {
-				next = earlier(next, due)
-			}
-		}
-
-		if next.After(f.now) {
-			f.now = next
-		}
-
-		for _, c := range f.chats() {
-			if due, ok := clockOf(c); ok && !due.After(f.now) {
-				c.machine.Tick(f.now)
-				f.collect(c)
-			}
-		}
-
-		for _, name := range f.names() {
-			f.desks[name].Tick(f.now)
-			f.empty(name)
-		}
-
-		if !f.now.Before(to) {
-			return
-		}
-	}
-
-	require.FailNow(f, "no end", "%s", f.log())
-}
-
-func clockOf(c *chat) (time.Time, bool) {
-	if !c.runs() {
-		return time.Time{}, false
-	}
-
-	due, ok := c.machine.NextDeadline()
-
-	return due.Due, ok
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-
-	return a
-}
-
-// helpful lets everybody who is asked accept, and everybody who owes an answer
-// give it.
-func (f *fleet) helpful() {
-	for _, c := range f.chats() {
-		if !c.runs() {
-			continue
-		}
-
-		view := c.machine.View("", false)
-
-		if view.Offered != "" {
-			f.command(c, signals.AcceptUpdate, signals.Command{AgentID: view.Offered})
-		}
-
-		if view.Agent != "" && view.Unreplied {
-			f.apply(c, signals.MessageReceived, view.Agent, nil)
-		}
 	}
 }
 

@@ -40,7 +40,7 @@ func (f *fleet) play(steps int) {
 		f.step()
 	}
 
-	f.tell("quiet")
+	f.tellf("quiet")
 
 	f.quiet = true
 
@@ -64,12 +64,12 @@ func (f *fleet) word(name string, word signals.AgentWord) {
 	word.At = f.now
 	_, err := f.desks[name].PutAgent(word, f.now)
 	require.NoError(f, err)
-	f.tell("%s is %s", word.ID, word.Status)
+	f.tellf("%s is %s", word.ID, word.Status)
 	f.desks[name].Settle(f.now)
 	f.empty(name)
 }
 
-//nolint:cyclop,funlen // one flat table of what may happen
+// step is one of what may happen.
 func (f *fleet) step() {
 	c := one(f.from, f.chats()...)
 	agent := one(f.from, "smith", "jones", "brown")
@@ -151,7 +151,7 @@ func (f *fleet) remove(agent string) {
 
 	_, err := f.desks[name].RemoveAgent(agent, f.now)
 	require.NoError(f, err)
-	f.tell("%s is removed", agent)
+	f.tellf("%s is removed", agent)
 	f.desks[name].Settle(f.now)
 	f.empty(name)
 }
@@ -164,7 +164,7 @@ func (f *fleet) terminate(c *chat) {
 	}
 
 	if f.from.IntN(2) == 0 && c.runs() {
-		f.tell("%s is terminated", c.id)
+		f.tellf("%s is terminated", c.id)
 
 		c.machine = nil
 
@@ -174,7 +174,7 @@ func (f *fleet) terminate(c *chat) {
 	}
 
 	name := one(f.from, f.names()...)
-	f.tell("%s is terminated", name)
+	f.tellf("%s is terminated", name)
 
 	f.desks[name] = desk.New(f.staff[name], f.now)
 	f.desks[name].Seek(f.now)

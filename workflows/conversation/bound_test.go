@@ -42,7 +42,7 @@ func TestStateIsBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			m := conversation.NewMachine(key(), key().WorkflowID(), signals.Start{Session: 1}, under())
+			m := machine(routed)
 
 			for i := range 700 {
 				m.Apply(worst(text, i), at(time.Duration(i)*time.Second))
@@ -55,12 +55,55 @@ func TestStateIsBounded(t *testing.T) {
 			m.Settle(at(700 * time.Second))
 			require.NoError(t, m.Command(signals.ReopenUpdate, signals.Command{}, at(700*time.Second)))
 			require.NoError(t, m.Command(signals.SnoozeUpdate, signals.Command{By: text(1, 4096), Reason: text(1, 4096)}, at(701*time.Second)))
+			require.NoError(t, m.Command(signals.ReopenUpdate, signals.Command{}, at(702*time.Second)))
+			fillTalk(t, m, text)
 			m.Dispatched(len(m.TakeOrders()))
 
 			size := len(stateJSON(t, m))
 			require.LessOrEqual(t, size, 256<<10)
 			t.Logf("%d bytes", size)
 		})
+	}
+}
+
+// fillTalk brings the worst that a desk and those who ask it say.
+func fillTalk(t *testing.T, m *conversation.Machine, text func(seed, size int) string) {
+	t.Helper()
+
+	moved := signals.Command{Desk: "billing", Reason: text(1, 4096), By: text(1, 255)}
+	require.NoError(t, m.Command(signals.TransferUpdate, moved, at(703*time.Second)))
+
+	asked := event(signals.AssignmentRequested, "", 704*time.Second)
+	asked.Invitation = &signals.Invitation{}
+
+	for i := range 200 {
+		asked.Invitation.Candidates = append(asked.Invitation.Candidates, signals.Candidate{
+			AgentID: text(i, 255), Skills: []string{text(1, 255), text(2, 255), text(3, 255), text(4, 255), text(5, 255), text(6, 255)},
+		})
+	}
+
+	tell(m, asked)
+
+	for i := range 60 {
+		moved := event(signals.QueueMoved, "", 705*time.Second+time.Duration(i)*time.Millisecond)
+		wish := event(signals.EscalationRequested, "ann", 706*time.Second+time.Duration(i)*time.Millisecond)
+		wish.Escalation = &signals.Escalation{Skill: text(i, 4096), AgentID: text(i, 255), Priority: text(i, 4096), Reason: text(i, 4096)}
+		tell(m, moved, wish)
+	}
+
+	for i := range 40 {
+		offset := 710*time.Second + time.Duration(i)*time.Second
+		agent := text(i, 255)
+		offered(m, agent, offset)
+		require.Equal(t, signals.StatusOffered, m.Status)
+		require.NoError(t, m.Command(signals.DeclineUpdate, signals.Command{AgentID: agent, Reason: text(i, 4096)}, at(offset)))
+	}
+
+	offered(m, text(1, 255), 800*time.Second)
+	require.Len(t, m.View("", true).Invitations, 20)
+
+	for _, desk := range []string{"support", "overflow", "billing"} {
+		m.Offer(signals.Offer{Kind: signals.OfferCheck, Desk: desk, Session: 1, Number: 1 << 50}, at(801*time.Second))
 	}
 }
 

@@ -44,8 +44,6 @@ type deskSide struct {
 	said map[string]conversation.DeskAsk
 	// number is the newest statement's, attempt the newest offer's.
 	number, attempt int64
-	// open are the invitations that were sent and have not ended.
-	open []string
 }
 
 // asks hands the statements out to both.
@@ -205,7 +203,9 @@ func (w *twin) deskStep(number int) {
 // command draws one that concerns the desk.
 func (w *twin) command() {
 	name := one(w.from, "accept", "accept", "decline", "transfer", "escalate", "assign")
-	command := signals.Command{AgentID: one(w.from, "smith", "jones", "brown", ""), By: "api", Desk: one(w.from, "", "support", "billing", "nowhere")}
+	command := signals.Command{
+		AgentID: one(w.from, "smith", "jones", "brown", ""), By: "api", Desk: one(w.from, "", "support", "billing", "nowhere"),
+	}
 
 	w.do(func(m *conversation.Machine) {
 		before := stateJSON(w, m)

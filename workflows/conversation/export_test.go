@@ -44,9 +44,9 @@ func stated(ask signals.Ask) string {
 	}
 
 	data, err := json.Marshal(struct {
-		Kind  signals.AskKind
-		Agent string
-		Need  *signals.Need
+		Kind  signals.AskKind `json:"kind"`
+		Agent string          `json:"agent"`
+		Need  *signals.Need   `json:"need"`
 	}{ask.Kind, ask.Agent, ask.Need})
 	if err != nil {
 		return err.Error()

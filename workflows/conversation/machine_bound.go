@@ -25,7 +25,12 @@ const (
 	keptBytes   = 620
 	memberBytes = 1500
 	threadBytes = 260
-	hopBytes    = 300
+	markBytes   = 120
+	// invitedBytes is one invitation, talkBytes what else is said to a desk: the
+	// need stands in the statement and once more on its way.
+	invitedBytes = 750
+	talkBytes    = 12 << 10
+	hopBytes     = 300
 	// lineOverhead is what a timeline entry takes beside its texts.
 	lineOverhead = 230
 )
@@ -112,6 +117,12 @@ func (m *Machine) bound() {
 func (m *Machine) timelineRoom() int {
 	rest := baseBytes + idBytes*len(m.IDs) + keptBytes*len(m.Kept) + memberBytes*len(m.Roster) +
 		threadBytes*(len(m.Threads)+len(m.PastThreads)) + hopBytes*len(m.Hops)
+
+	if m.Talk.Desk != "" {
+		rest += talkBytes + invitedBytes*len(m.Talk.Invited)
+	}
+
+	rest += markBytes * len(m.Marks)
 
 	for i := range m.Tags {
 		rest += jsonSize(m.Tags[i].Name) + idBytes

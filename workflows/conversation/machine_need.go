@@ -224,25 +224,14 @@ func (m *Machine) priority() int {
 
 // sameWish reports whether two needs let the same agents be asked.
 func sameWish(a, b *signals.Need) bool {
-	return a.Only == b.Only && slices.Equal(a.Skills, b.Skills) && slices.EqualFunc(a.Candidates, b.Candidates, sameCandidate)
+	return a.Only == b.Only && slices.Equal(a.Skills, b.Skills) && slices.EqualFunc(a.Candidates, b.Candidates,
+		func(one, other signals.Candidate) bool { return one.AgentID == other.AgentID })
 }
 
 // sameNeed reports whether two needs are one. The visitor's id, which is only a
 // hint, and the policy's rules make no difference.
 func sameNeed(a, b *signals.Need) bool {
 	return sameWish(a, b) && a.Since.Equal(b.Since) && a.Priority == b.Priority && a.Head == b.Head && a.Not == b.Not
-}
-
-func sameCandidate(a, b signals.Candidate) bool {
-	return a.AgentID == b.AgentID && sameNumber(a.Capacity, b.Capacity) && sameNumber(a.Load, b.Load) && slices.Equal(a.Skills, b.Skills)
-}
-
-func sameNumber(a, b *int64) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-
-	return *a == *b
 }
 
 // enterWish keeps whom an escalation asks for.
@@ -285,17 +274,19 @@ func (m *Machine) enterNamed(event *signals.Event) {
 		return
 	}
 
-	list := make([]signals.Candidate, 0, min(len(event.Invitation.Candidates), maxCandidates))
+	var (
+		list []signals.Candidate
+		size int
+	)
 
-	for _, one := range event.Invitation.Candidates[:min(len(event.Invitation.Candidates), maxCandidates)] {
-		one.AgentID = personID(one.AgentID)
-		one.Skills = slices.Clone(one.Skills[:min(len(one.Skills), maxSkills)])
-
-		for i := range one.Skills {
-			one.Skills[i] = clip(one.Skills[i], maxNameBytes)
+	// The desk knows what its agents have and can.
+	for i := range event.Invitation.Candidates {
+		id := personID(event.Invitation.Candidates[i].AgentID)
+		if size += jsonSize(id); size > maxCandidateBytes || len(list) == maxCandidates {
+			break
 		}
 
-		list = append(list, one)
+		list = append(list, signals.Candidate{AgentID: id})
 	}
 
 	m.Named = named{At: event.At, List: list}

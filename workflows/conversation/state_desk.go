@@ -8,11 +8,12 @@ import (
 
 const (
 	// maxMarks bounds the remembered times of queueing, maxInvited the remembered
-	// invitations, maxCandidates the agents that a platform names.
-	maxMarks      = 32
-	maxInvited    = 20
-	maxCandidates = 50
-	maxSkills     = 5
+	// invitations, maxCandidates the agents that a platform names; as JSON their
+	// ids take maxCandidateBytes.
+	maxMarks          = 32
+	maxInvited        = 20
+	maxCandidates     = 50
+	maxCandidateBytes = 2 << 10
 )
 
 // DeskAsk is a statement on its way to a desk.
