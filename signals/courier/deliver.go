@@ -49,6 +49,10 @@ func (c *Courier) deliver(way *lane, batch []*parcel) {
 			return c.tell(ctx, way.to.key, letters)
 		case kindOrders:
 			return c.delivery(ctx, way.to, letters)
+		case kindOffers:
+			return c.offers(ctx, way.to.key, letters)
+		case kindAsks, kindWords:
+			return c.desk(ctx, way.to.desk, letters)
 		default:
 			return fmt.Errorf("%w: unknown kind %d", ErrRefused, batch[0].kind)
 		}
@@ -224,8 +228,12 @@ func payloadOf(letters []*letter) (string, any) {
 		raws = append(raws, l.raw)
 	}
 
-	if letters[0].order != nil {
+	switch kind := letters[0].kind; kind {
+	case kindOrders:
 		return signals.OrdersSignal, signals.OrderBatch{Summary: summarizeOrders(letters), Orders: raws}
+	case kindAsks, kindWords, kindOffers:
+		return deskPayload(kind, letters, raws)
+	case kindEvents, kindTell:
 	}
 
 	events := make([]signals.Event, 0, len(letters))

@@ -298,6 +298,12 @@ func (r *run) take(arg any) {
 		raws = batch.Events
 	case signals.OrderBatch:
 		raws = batch.Orders
+	case signals.AskBatch:
+		raws = batch.Asks
+	case signals.OfferBatch:
+		raws = batch.Offers
+	case signals.AgentBatch:
+		raws = batch.Agents
 	}
 
 	ids := make([]string, 0, len(raws))
@@ -305,14 +311,24 @@ func (r *run) take(arg any) {
 
 	for _, raw := range raws {
 		var named struct {
-			ID  string `json:"id"`
-			Key string `json:"key"`
+			ID     string `json:"id"`
+			Kind   string `json:"kind"`
+			Number int64  `json:"number"`
+			Key    any    `json:"key"`
 		}
 		if err := json.Unmarshal(raw, &named); err != nil {
 			named.ID = err.Error()
 		}
 
-		ids = append(ids, named.ID+named.Key)
+		switch key, ok := named.Key.(string); {
+		case ok:
+			ids = append(ids, key)
+		case named.Number > 0:
+			ids = append(ids, fmt.Sprintf("%s %d", named.Kind, named.Number))
+		default:
+			ids = append(ids, named.ID)
+		}
+
 		size += len(raw)
 	}
 

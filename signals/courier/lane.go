@@ -17,21 +17,38 @@ const (
 	kindEvents kind = iota
 	kindTell
 	kindOrders
+	kindOffers
+	kindAsks
+	kindWords
 )
 
-// address is where a lane leads: to a conversation, or to what delivers to
-// target for it.
+// address is where a lane leads: to a conversation, to what delivers to target
+// for it, or to a desk.
 type address struct {
 	key    signals.Key
 	target string
+	desk   string
 }
 
 func (a address) workflowID() string {
-	if a.target == "" {
+	switch {
+	case a.desk != "":
+		return signals.DeskWorkflowID(a.desk)
+	case a.target != "":
+		return a.key.DeliveryID(a.target)
+	default:
 		return a.key.WorkflowID()
 	}
+}
 
-	return a.key.DeliveryID(a.target)
+// share names whom what waits is counted against: a source, or a desk, whose
+// name no source has.
+func (a address) share() string {
+	if a.desk != "" {
+		return signals.DeskWorkflowID(a.desk)
+	}
+
+	return a.key.Source
 }
 
 // lane is the queue in front of one workflow. It exists only while something
@@ -42,12 +59,16 @@ type lane struct {
 	queue []*parcel
 }
 
-// letter is one event or order as it travels.
+// letter is one event, one order, or one message between a desk and others, as
+// it travels.
 type letter struct {
+	kind  kind
 	event *signals.Event
 	order *signals.Order
-	raw   json.RawMessage
-	fate  Fate
+	// said is what a message of desks says in a summary.
+	said string
+	raw  json.RawMessage
+	fate Fate
 }
 
 // parcel is what one call has in a lane. Events of one call stay together, since
@@ -56,7 +77,7 @@ type letter struct {
 type parcel struct {
 	kind    kind
 	lane    string
-	source  string
+	share   string
 	letters []*letter
 	size    load
 	// gone ends when the caller stops waiting, at the latest at deadline; a
@@ -140,6 +161,10 @@ func (c *Courier) post(ctx context.Context, to address, kind kind, letters []*le
 	deadline, _ := ctx.Deadline()
 	parcels := make([]*parcel, 0, 1)
 
+	for _, l := range letters {
+		l.kind = kind
+	}
+
 	runs := [][]*letter{letters}
 	if kind != kindEvents {
 		runs = pack(letters)
@@ -147,7 +172,7 @@ func (c *Courier) post(ctx context.Context, to address, kind kind, letters []*le
 
 	for _, run := range runs {
 		parcels = append(parcels, &parcel{
-			kind: kind, lane: id, source: to.key.Source, letters: run, size: weigh(run...),
+			kind: kind, lane: id, share: to.share(), letters: run, size: weigh(run...),
 			gone: ctx.Done(), deadline: deadline, done: make(chan struct{}),
 		})
 	}
@@ -155,7 +180,7 @@ func (c *Courier) post(ctx context.Context, to address, kind kind, letters []*le
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
-	if err := c.admit(to.key.Source, weigh(letters...)); err != nil {
+	if err := c.admit(to.share(), weigh(letters...)); err != nil {
 		return nil, err
 	}
 
@@ -175,7 +200,7 @@ func (c *Courier) post(ctx context.Context, to address, kind kind, letters []*le
 }
 
 // admit counts size against the bounds. The caller holds mu.
-func (c *Courier) admit(source string, size load) error {
+func (c *Courier) admit(who string, size load) error {
 	if c.closed {
 		return ErrClosed
 	}
@@ -183,13 +208,13 @@ func (c *Courier) admit(source string, size load) error {
 	bound := load{letters: c.config.MaxQueued, bytes: c.config.MaxQueuedBytes}
 	share := load{letters: max(1, bound.letters/2), bytes: max(1, bound.bytes/2)} //nolint:mnd // half, as Config says
 
-	if c.queued.plus(size).over(bound) || c.shares[source].plus(size).over(share) {
-		return fmt.Errorf("%w: %d events and orders, %d of source %q",
-			ErrBusy, c.queued.letters, c.shares[source].letters, source)
+	if c.queued.plus(size).over(bound) || c.shares[who].plus(size).over(share) {
+		return fmt.Errorf("%w: %d events and orders, %d of %q",
+			ErrBusy, c.queued.letters, c.shares[who].letters, who)
 	}
 
 	c.queued = c.queued.plus(size)
-	c.shares[source] = c.shares[source].plus(size)
+	c.shares[who] = c.shares[who].plus(size)
 
 	return nil
 }
@@ -252,11 +277,11 @@ func (c *Courier) lanesOf(parcels []*parcel) []*lane {
 func (c *Courier) release(p *parcel) {
 	c.queued = c.queued.minus(p.size)
 
-	share := c.shares[p.source].minus(p.size)
+	share := c.shares[p.share].minus(p.size)
 	if share == (load{}) {
-		delete(c.shares, p.source)
+		delete(c.shares, p.share)
 	} else {
-		c.shares[p.source] = share
+		c.shares[p.share] = share
 	}
 }
 
