@@ -47,8 +47,24 @@ type Order struct {
 	About *About `json:"about,omitempty"`
 }
 
-// PlatformTransfer moves a chat to another agent or group.
-const PlatformTransfer = "transfer"
+// The actions of a [PlatformCommand].
+const (
+	// PlatformTransfer brings the chat to AgentID or GroupID, whether anybody is
+	// free there or not: somebody decided so. With neither, the platform chooses.
+	PlatformTransfer = "transfer"
+	// PlatformReassign takes the chat from the agent From, who is silent or gone,
+	// to whoever is free, in GroupID if it is given. If nobody is, it stays.
+	PlatformReassign = "reassign"
+)
+
+// What became of a [PlatformCommand]: the kinds of the note in a system.noted
+// event that tells the conversation.
+const (
+	NotePlatformDone   = "platform_action_done"
+	NotePlatformFailed = "platform_action_failed"
+	// NotePlatformDropped: it was called back, or a newer command took its place.
+	NotePlatformDropped = "platform_action_dropped"
+)
 
 // PlatformTarget names the delivery that gives a source's platform its
 // commands. A long source name is cut and told apart by a hash.
@@ -66,11 +82,14 @@ func PlatformTarget(source string) string {
 
 // PlatformCommand is what Parley asks of the platform a conversation lives on.
 type PlatformCommand struct {
-	// Action is [PlatformTransfer].
+	// Action is [PlatformTransfer] or [PlatformReassign].
 	Action string `json:"action"`
 	// AgentID and GroupID say where to; with neither, the platform chooses.
 	AgentID string `json:"agent_id,omitempty"`
 	GroupID string `json:"group_id,omitempty"`
+	// From is the agent who has the chat, if one does: a repeated command is told
+	// by it from one that is still to be done.
+	From string `json:"from,omitempty"`
 	// Chat and Thread are the platform's own ids.
 	Chat   string `json:"chat"`
 	Thread string `json:"thread,omitempty"`

@@ -48,10 +48,10 @@ type Receipt struct {
 }
 
 // Report tells the ticket store, the conversation and the channels what became
-// of a ticket.
+// of a ticket, or the conversation what became of a platform's command.
 type Report struct {
 	Key   signals.Key   `json:"key"`
 	Event signals.Event `json:"event"`
-	// Counter is the ticket order's own.
+	// Counter is the order's own.
 	Counter int64 `json:"counter"`
 }

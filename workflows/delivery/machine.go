@@ -102,7 +102,7 @@ func (m *Machine) Attempted(outcome Outcome, now time.Time) {
 
 	switch {
 	case outcome.OK:
-		m.report(&head.Order, signals.TicketCreated, outcome.Receipt, now)
+		m.report(&head.Order, Delivered, outcome.Receipt, now)
 		m.end(0, Delivered, outcome.Receipt.Detail, now)
 	case head.Cancelled || outcome.Cancelled:
 		m.end(0, Cancelled, head.LastError, now)
@@ -204,5 +204,5 @@ func (m *Machine) end(i int, how End, text string, now time.Time) {
 		reason += ": " + text
 	}
 
-	m.report(&ended.Order, signals.TicketFailed, Receipt{Detail: reason}, now)
+	m.report(&ended.Order, how, Receipt{Detail: reason}, now)
 }

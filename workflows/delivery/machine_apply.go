@@ -31,9 +31,14 @@ func (m *Machine) Apply(order signals.Order, now time.Time) error {
 	}
 
 	if order.Kind == signals.OrderCancel {
-		m.cancel(&order, now)
+		m.cancel(func(p *Pending) bool { return p.Order.Group == order.Group && p.Order.Session == order.Session }, "", now)
 
 		return nil
+	}
+
+	if order.Kind == signals.OrderPlatform {
+		// What was said of the chat before does not hold any more.
+		m.cancel(func(p *Pending) bool { return p.Order.Kind == signals.OrderPlatform }, "a newer command took its place", now)
 	}
 
 	return m.enqueue(order, now)
@@ -70,20 +75,16 @@ func (m *Machine) seen(session int, counter int64) bool {
 	return false
 }
 
-// cancel drops what has not gone out of a group. What is on the wire cannot be
-// called back; it is not repeated.
-func (m *Machine) cancel(order *signals.Order, now time.Time) {
-	named := func(p *Pending) bool {
-		return p.Order.Group == order.Group && p.Order.Session == order.Session
-	}
-
+// cancel drops what has not gone out of what is named. What is on the wire
+// cannot be called back; it is not repeated.
+func (m *Machine) cancel(named func(p *Pending) bool, why string, now time.Time) {
 	if m.InFlight && named(&m.Pending[0]) {
 		m.Pending[0].Cancelled = true
 	}
 
 	for i := m.firstWaiting(); i < len(m.Pending); {
 		if named(&m.Pending[i]) {
-			m.end(i, Cancelled, "", now)
+			m.end(i, Cancelled, why, now)
 		} else {
 			i++
 		}
@@ -156,7 +157,9 @@ func check(order *signals.Order) error {
 		return fmt.Errorf("%w: notice without an event", ErrBadOrder)
 	case order.Kind == signals.OrderTicket && order.Ticket == nil:
 		return fmt.Errorf("%w: ticket order without a ticket", ErrBadOrder)
-	case order.Kind != signals.OrderNotice && order.Kind != signals.OrderTicket:
+	case order.Kind == signals.OrderPlatform && order.Platform == nil:
+		return fmt.Errorf("%w: platform order without a command", ErrBadOrder)
+	case order.Kind != signals.OrderNotice && order.Kind != signals.OrderTicket && order.Kind != signals.OrderPlatform:
 		return fmt.Errorf("%w: kind %q", ErrBadOrder, order.Kind)
 	default:
 		return nil

@@ -20,10 +20,12 @@ type Rules struct {
 	MaxRetry   time.Duration
 	// MaxRetryAfter bounds what a receiver may ask for.
 	MaxRetryAfter time.Duration
-	// NoticeLimit and TicketLimit are how long an order without a time of its
-	// own is tried.
-	NoticeLimit time.Duration
-	TicketLimit time.Duration
+	// NoticeLimit, TicketLimit and PlatformLimit are how long an order without a
+	// time of its own is tried. A chat that is moved late is moved from somebody
+	// who meanwhile answers it.
+	NoticeLimit   time.Duration
+	TicketLimit   time.Duration
+	PlatformLimit time.Duration
 	// MaxPending orders of MaxPendingBytes altogether wait at most; the oldest
 	// notice makes room. One of more than MaxOrderBytes is refused.
 	MaxPending      int
@@ -42,6 +44,7 @@ func RulesFor(_ int) Rules {
 		MaxRetryAfter:   time.Hour,
 		NoticeLimit:     24 * time.Hour,
 		TicketLimit:     72 * time.Hour,
+		PlatformLimit:   2 * time.Minute,
 		MaxPending:      500,
 		MaxPendingBytes: 512 << 10,
 		MaxOrderBytes:   128 << 10,
@@ -51,11 +54,16 @@ func RulesFor(_ int) Rules {
 
 // limit is how long an order of this kind is tried at most.
 func (r Rules) limit(kind signals.OrderKind) time.Duration {
-	if kind == signals.OrderTicket {
+	switch kind {
+	case signals.OrderTicket:
 		return r.TicketLimit
+	case signals.OrderPlatform:
+		return r.PlatformLimit
+	case signals.OrderNotice, signals.OrderCancel:
+		return r.NoticeLimit
+	default:
+		return r.NoticeLimit
 	}
-
-	return r.NoticeLimit
 }
 
 // pause is how long to wait after so many failed attempts. There is no jitter:
