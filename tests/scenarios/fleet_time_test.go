@@ -115,4 +115,3 @@ func (f *fleet) helpful() {
 		}
 	}
 }
-

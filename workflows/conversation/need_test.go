@@ -95,4 +95,3 @@ func TestNeed(t *testing.T) {
 		})
 	}
 }
-
