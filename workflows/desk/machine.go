@@ -205,9 +205,12 @@ func (m *Machine) restore(t *talk, all []*terms, names []string) {
 func (m *Machine) State() *State {
 	state := &State{
 		Version: stateVersion, Refused: slices.Clone(m.refused), Sought: slices.Clone(m.sought), Settling: m.settling, Unsought: m.unsought,
-		Missing: slices.Sorted(maps.Keys(m.missing)), Cursor: m.cursor, Visits: slices.Clone(m.visits), SweptAt: m.sweptAt,
+		Cursor: m.cursor, Visits: slices.Clone(m.visits), SweptAt: m.sweptAt,
 		Measured: m.measured, Counts: m.counts,
 	}
+
+	//workflowcheck:ignore
+	state.Missing = slices.Sorted(maps.Keys(m.missing))
 
 	for _, a := range m.staff {
 		state.Agents = append(state.Agents, *a)
@@ -249,6 +252,7 @@ func (m *Machine) State() *State {
 
 // sorted returns all talks in the order of their ids.
 func (m *Machine) sorted() []*talk {
+	//workflowcheck:ignore
 	return slices.SortedFunc(maps.Values(m.talks), func(a, b *talk) int { return cmp.Compare(a.ID, b.ID) })
 }
 

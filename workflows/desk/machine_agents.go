@@ -98,7 +98,9 @@ func (m *Machine) restaff() {
 	m.staff = m.staff[:0]
 	m.agentBytes = 0
 
-	for _, a := range m.agents { //workflowcheck:ignore // sorted below
+	// Sorted below.
+	//workflowcheck:ignore
+	for _, a := range m.agents {
 		if a.Origin != stranger {
 			m.staff = append(m.staff, a)
 		}

@@ -169,21 +169,13 @@ func (m *Machine) state(t *talk, ask *signals.Ask, at stamp) {
 	}
 
 	m.hear(t, at)
+	t.listen(ask)
 
 	// What it was to be told answers what it said before.
 	unsaid := t.Owes
 	t.Owes, t.flying = 0, 0
 	seen := ask.Attempt > 0 && ask.Attempt == t.Attempt
 	another := ask.Session != t.Session
-
-	// What a desk that knows nothing says beside an invitation of the desk before
-	// it goes unheard: with the next statement everything is said anew.
-	fresh := t.Stage == "" && ask.Attempt > 0
-	if t.Unheard || !fresh && ask.Attempt > t.Attempt {
-		t.begin()
-	}
-
-	t.Unheard = fresh
 	attempt := t.Attempt
 	t.Session, t.Number, t.Attempt = ask.Session, ask.Number, max(t.Attempt, ask.Attempt)
 
@@ -204,6 +196,17 @@ func (m *Machine) state(t *talk, ask *signals.Ask, at stamp) {
 		m.forget(t)
 		m.refuse(t.ID, ask)
 	}
+}
+
+// listen finds out what went unheard: what a desk that began anew says beside an
+// invitation of the desk before it. With the next statement all is said anew.
+func (t *talk) listen(ask *signals.Ask) {
+	fresh := t.Stage == "" && ask.Attempt > 0
+	if t.Unheard || !fresh && ask.Attempt > t.Attempt {
+		t.begin()
+	}
+
+	t.Unheard = fresh
 }
 
 // request: it has no agent and needs one.

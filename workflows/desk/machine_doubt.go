@@ -91,7 +91,9 @@ func (m *Machine) doubt(at stamp) {
 func (m *Machine) firstDoubt(short bool) stamp {
 	var first stamp
 
-	for _, t := range m.talks { //workflowcheck:ignore // the least of all, in whatever order
+	// The least of all, in whatever order.
+	//workflowcheck:ignore
+	for _, t := range m.talks {
 		if t.Owes&owesCheck != 0 || t.flying&owesCheck != 0 {
 			continue
 		}

@@ -28,7 +28,9 @@ func (m *Machine) view(now time.Time, rows int) signals.DeskView {
 
 	asks := ordered{less: inOrder}
 
-	for _, t := range m.talks { //workflowcheck:ignore // counted, and put in order
+	// Counted, and put in order.
+	//workflowcheck:ignore
+	for _, t := range m.talks {
 		switch t.Stage {
 		case offered:
 			view.Offered++

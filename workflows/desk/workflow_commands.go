@@ -19,31 +19,34 @@ const InvalidError = "Invalid"
 
 // answer registers queries and updates, before anything can block.
 func (d *desk) answer(ctx workflow.Context) error {
-	for name, handler := range map[string]any{ //workflowcheck:ignore // in whatever order
-		signals.StateQuery: func() (signals.DeskView, error) {
+	for _, query := range []struct {
+		name   string
+		answer any
+	}{
+		{signals.StateQuery, func() (signals.DeskView, error) {
 			if d.machine == nil {
 				return signals.DeskView{}, errStarting
 			}
 
 			return d.machine.View(workflow.Now(ctx)), nil
-		},
-		signals.AvailabilityQuery: func(skill string) (signals.Availability, error) {
+		}},
+		{signals.AvailabilityQuery, func(skill string) (signals.Availability, error) {
 			if d.machine == nil {
 				return signals.Availability{}, errStarting
 			}
 
 			return d.machine.Availability(skill, workflow.Now(ctx)), nil
-		},
-		signals.PositionQuery: func(key signals.Key) (signals.DeskPosition, error) {
+		}},
+		{signals.PositionQuery, func(key signals.Key) (signals.DeskPosition, error) {
 			if d.machine == nil {
 				return signals.DeskPosition{}, errStarting
 			}
 
 			return d.machine.Position(key, workflow.Now(ctx)), nil
-		},
+		}},
 	} {
-		if err := workflow.SetQueryHandler(ctx, name, handler); err != nil {
-			return fmt.Errorf("register the query %s: %w", name, err)
+		if err := workflow.SetQueryHandler(ctx, query.name, query.answer); err != nil {
+			return fmt.Errorf("register the query %s: %w", query.name, err)
 		}
 	}
 

@@ -298,7 +298,8 @@ func TestContinueInABurst(t *testing.T) {
 			done[n] = true
 			w.signal(newest[n])
 
-			if dispatches++; dispatches == 80 {
+			dispatches++
+			if dispatches == 80 {
 				w.SetContinueAsNewSuggested(true)
 			}
 		}
