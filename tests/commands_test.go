@@ -96,6 +96,8 @@ func checkCommands(t *testing.T, parley *process) {
 	command("notes", map[string]any{"text": "Called back."}, once...)
 	noted := len(command("notes", map[string]any{"text": "Called back."}, once...).Timeline)
 	require.Len(t, command("notes", map[string]any{"text": "Called back."}).Timeline, noted+1, "without a key it is a second note")
+	require.Equal(t, "Idempotency-Key", parley.problemOf(http.StatusUnprocessableEntity, http.MethodPost, path+"/notes",
+		map[string]any{"text": "Never called back."}, once...).Field, "the same key with another body")
 
 	require.Equal(t, "agent", parley.problemOf(http.StatusUnprocessableEntity, http.MethodPost, path+"/accept",
 		map[string]any{"agent": "smith"}).Field)

@@ -51,7 +51,7 @@ func warnOfNeighbours(ctx context.Context, temporal pollerLister, namespace stri
 	}
 
 	if others := neighbours(answer.GetPollers(), host, time.Now(), runs); len(others) > 0 {
-		log.WarnContext(ctx, "another Parley seems to serve this namespace: give each its own, since tickets and inbox are kept per data directory",
+		log.WarnContext(ctx, "another Parley seems to serve this namespace: give each its own, since each keeps its own tickets and inbox",
 			slog.String("namespace", namespace), slog.String("identity", strings.Join(others, " ")))
 	}
 }

@@ -34,14 +34,17 @@ func TestNeighbours(t *testing.T) {
 		pollers []*taskqueue.PollerInfo
 		want    []string
 	}{
-		"nobody":                   {},
-		"another host":             {[]*taskqueue.PollerInfo{poller("8@there@", fresh)}, []string{"8@there@"}},
-		"another host, gone":       {pollers: []*taskqueue.PollerInfo{poller("8@there@", stale)}},
-		"a process of this host":   {[]*taskqueue.PollerInfo{poller("7@here@", fresh)}, []string{"7@here@"}},
-		"an earlier start":         {pollers: []*taskqueue.PollerInfo{poller("8@here@", fresh)}},
-		"an identity of its own":   {[]*taskqueue.PollerInfo{poller("worker", fresh)}, []string{"worker"}},
-		"each once":                {[]*taskqueue.PollerInfo{poller("a", fresh), poller("a", fresh)}, []string{"a"}},
-		"many":                     {[]*taskqueue.PollerInfo{poller("a", fresh), poller("b", fresh), poller("c", fresh), poller("d", fresh)}, []string{"a", "b", "c"}},
+		"nobody":                 {},
+		"another host":           {[]*taskqueue.PollerInfo{poller("8@there@", fresh)}, []string{"8@there@"}},
+		"another host, gone":     {pollers: []*taskqueue.PollerInfo{poller("8@there@", stale)}},
+		"a process of this host": {[]*taskqueue.PollerInfo{poller("7@here@", fresh)}, []string{"7@here@"}},
+		"an earlier start":       {pollers: []*taskqueue.PollerInfo{poller("8@here@", fresh)}},
+		"an identity of its own": {[]*taskqueue.PollerInfo{poller("worker", fresh)}, []string{"worker"}},
+		"each once":              {[]*taskqueue.PollerInfo{poller("a", fresh), poller("a", fresh)}, []string{"a"}},
+		"many": {
+			[]*taskqueue.PollerInfo{poller("a", fresh), poller("b", fresh), poller("c", fresh), poller("d", fresh)},
+			[]string{"a", "b", "c"},
+		},
 		"a live one beside a dead": {[]*taskqueue.PollerInfo{poller("8@here@", fresh), poller("7@here@", fresh)}, []string{"7@here@"}},
 	} {
 		t.Run(name, func(t *testing.T) {
