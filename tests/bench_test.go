@@ -120,7 +120,7 @@ func (b *bench) work(t *testing.T, store *tickets.Store, kept *inbox.Inbox) {
 	}
 
 	running := worker.New(b.client, worker.Config{StickyCache: 2000}, under,
-		&dispatch.Activities{Sender: b.gate, Printer: notifier, Sessions: b.gate, Archive: archive{kept}, Past: b.gate},
+		&dispatch.Activities{Sender: b.gate, Desks: b.courier, Printer: notifier, Sessions: b.gate, Archive: archive{kept}, Past: b.gate},
 		&deliver.Activities{
 			Notices: notifier, Tickets: store, Courier: b.courier, Log: silent,
 			TicketSystem: tickets.NewWebhook(tickets.Config{Kind: tickets.KindWebhook, URL: receivers + "/flaky"}, requests, store),

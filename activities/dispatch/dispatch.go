@@ -1,17 +1,19 @@
 // Package dispatch carries what a conversation decided out of its workflow: the
-// closed session into the store, orders to the delivery workflows, what came
-// too late into the archive. Its activities are short, idempotent, and repeated
+// closed session into the store, orders to the delivery workflows, statements to
+// desks, what came too late into the archive. Its activities are short, idempotent, and repeated
 // whole after a failure.
 package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/worker"
 
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/signals/courier"
 	"github.com/parleyhq/parley/workflows/conversation"
 )
 
@@ -19,6 +21,12 @@ import (
 // workflows' histories.
 type Sender interface {
 	Orders(ctx context.Context, key signals.Key, orders []signals.Order) error
+}
+
+// Desks brings statements to desks; it returns once they are in the desk's
+// history.
+type Desks interface {
+	Asks(ctx context.Context, desk string, asks []signals.Ask) error
 }
 
 // Sessions stores closed sessions with their tickets. Recording the same
@@ -50,6 +58,7 @@ type Printer interface {
 // activity, the question what the session before left.
 type Activities struct {
 	Sender   Sender
+	Desks    Desks
 	Printer  Printer
 	Sessions Sessions
 	Archive  Archive
@@ -77,17 +86,50 @@ func (a *Activities) Dispatch(ctx context.Context, payload conversation.Dispatch
 		}
 	}
 
-	orders := a.leaving(payload.Orders)
-	if len(orders) > 0 {
-		if err := a.Sender.Orders(ctx, payload.Key, orders); err != nil {
-			return fmt.Errorf("hand out the orders of %s: %w", payload.Key, err)
-		}
+	// A desk that takes nothing keeps nothing else back, nor the other way round.
+	if err := errors.Join(a.ask(ctx, &payload), a.order(ctx, &payload)); err != nil {
+		return err
 	}
 
 	// Last, since what is above may be repeated, and a line is printed once.
 	a.print(ctx, payload.Orders)
 
 	return nil
+}
+
+func (a *Activities) order(ctx context.Context, payload *conversation.Dispatch) error {
+	orders := a.leaving(payload.Orders)
+	if len(orders) == 0 {
+		return nil
+	}
+
+	if err := a.Sender.Orders(ctx, payload.Key, orders); err != nil {
+		return fmt.Errorf("hand out the orders of %s: %w", payload.Key, err)
+	}
+
+	return nil
+}
+
+// ask brings each statement to its desk. What no desk can ever take holds no
+// conversation up: the log says so.
+func (a *Activities) ask(ctx context.Context, payload *conversation.Dispatch) error {
+	var errs []error
+
+	for i := range payload.Asks {
+		desk, ask := payload.Asks[i].Desk, payload.Asks[i].Ask
+
+		err := a.Desks.Asks(ctx, desk, []signals.Ask{ask})
+
+		switch {
+		case errors.Is(err, courier.ErrRefused):
+			activity.GetLogger(ctx).Error("A statement cannot be told to its desk.", "desk", desk, "source", payload.Key.Source,
+				"conversation", payload.Key.Conversation, "error", err)
+		case err != nil:
+			errs = append(errs, fmt.Errorf("tell desk %s of %s: %w", desk, payload.Key, err))
+		}
+	}
+
+	return errors.Join(errs...)
 }
 
 // leaving are the orders for delivery workflows.

@@ -3,12 +3,16 @@ package dispatch_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
 
 	"github.com/parleyhq/parley/activities/dispatch"
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/signals/courier"
 	"github.com/parleyhq/parley/workflows/conversation"
 )
 
@@ -18,6 +22,8 @@ var errAway = errors.New("away")
 type world struct {
 	did   []string
 	fails string
+	// fault is how it fails.
+	fault error
 	start signals.Start
 	err   error
 }
@@ -25,13 +31,23 @@ type world struct {
 func (w *world) do(what string) error {
 	w.did = append(w.did, what)
 	if w.fails == what {
-		return errAway
+		return w.fault
 	}
 
 	return nil
 }
 
 func (w *world) Orders(context.Context, signals.Key, []signals.Order) error { return w.do("orders") }
+
+func (w *world) Asks(_ context.Context, desk string, asks []signals.Ask) error {
+	for i := range asks {
+		if err := w.do(string(asks[i].Kind) + " to " + desk); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
 
 func (w *world) Record(context.Context, signals.View, *signals.Ticket) error { return w.do("record") }
 
@@ -48,7 +64,7 @@ func (w *world) Print(_ context.Context, order *signals.Order) error {
 }
 
 func activities(w *world) *dispatch.Activities {
-	return &dispatch.Activities{Sender: w, Printer: w, Sessions: w, Archive: w, Past: w}
+	return &dispatch.Activities{Sender: w, Desks: w, Printer: w, Sessions: w, Archive: w, Past: w}
 }
 
 func TestDispatchStoresBeforeItTells(t *testing.T) {
@@ -84,11 +100,19 @@ func TestDispatchStoresBeforeItTells(t *testing.T) {
 				{Key: "1", Kind: signals.OrderNotice, Target: "log"}, {Key: "2", Kind: signals.OrderNotice, Target: "ops"},
 			}}, "orders", []string{"orders"},
 		},
+		"a desk holds no order back": {
+			conversation.Dispatch{Asks: asks(), Orders: []signals.Order{{}}},
+			"release to billing", []string{"release to billing", "request to support", "orders"},
+		},
+		"no order holds a desk back": {
+			conversation.Dispatch{Asks: asks(), Orders: []signals.Order{{}}},
+			"orders", []string{"release to billing", "request to support", "orders"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			w := &world{fails: test.fails}
+			w := &world{fails: test.fails, fault: errAway}
 			err := activities(w).Dispatch(t.Context(), test.payload)
 
 			require.Equal(t, test.want, w.did)
@@ -100,6 +124,29 @@ func TestDispatchStoresBeforeItTells(t *testing.T) {
 			}
 		})
 	}
+}
+
+func asks() []conversation.DeskAsk {
+	return []conversation.DeskAsk{
+		{Desk: "billing", Ask: signals.Ask{Kind: signals.AskRelease}}, {Desk: "support", Ask: signals.Ask{Kind: signals.AskRequest}},
+	}
+}
+
+// TestNoDeskTakesIt: what is at fault itself would be so for ever.
+func TestNoDeskTakesIt(t *testing.T) {
+	t.Parallel()
+
+	var suite testsuite.WorkflowTestSuite
+
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+
+	w := &world{fails: "release to billing", fault: courier.ErrRefused}
+	env := suite.NewTestActivityEnvironment()
+	env.RegisterActivity(activities(w).Dispatch)
+
+	_, err := env.ExecuteActivity(activities(w).Dispatch, conversation.Dispatch{Asks: asks(), Orders: []signals.Order{{}}})
+	require.NoError(t, err)
+	require.Equal(t, []string{"release to billing", "request to support", "orders"}, w.did)
 }
 
 func TestLastSession(t *testing.T) {

@@ -116,7 +116,7 @@ func (n *naive) run(ctx context.Context, dir string, all settings) error {
 
 	printer := notify.New(nil, nil, notify.NewPrinter(os.Stdout, nil))
 	running := worker.New(n.temporal, all.Worker, book.Snapshot,
-		&dispatch.Activities{Sender: nowhere{}, Printer: printer, Sessions: n.store, Archive: nowhere{}, Past: n.store})
+		&dispatch.Activities{Sender: nowhere{}, Desks: nowhere{}, Printer: printer, Sessions: n.store, Archive: nowhere{}, Past: n.store})
 
 	if err := running.Start(); err != nil {
 		return fmt.Errorf("start the worker: %w", err)
@@ -176,15 +176,18 @@ func (n *naive) view(c *fiber.Ctx) error {
 	return c.JSON(view)
 }
 
-// nowhere is where orders and strays go of which the benchmark makes none.
+// nowhere is where orders, statements and strays go of which the benchmark makes none.
 type nowhere struct{}
 
 func (nowhere) Orders(context.Context, signals.Key, []signals.Order) error { return errElsewhere }
+
+func (nowhere) Asks(context.Context, string, []signals.Ask) error { return errElsewhere }
 
 func (nowhere) Stray(context.Context, signals.Key, int, []signals.Event) error { return errElsewhere }
 
 var (
 	_ dispatch.Sender  = nowhere{}
+	_ dispatch.Desks   = nowhere{}
 	_ dispatch.Archive = nowhere{}
 	_ dispatch.Past    = (*tickets.Store)(nil)
 )
