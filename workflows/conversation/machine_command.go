@@ -127,10 +127,11 @@ func (m *Machine) assign(t signals.Type, command signals.Command, now time.Time)
 		command.AgentName = prefer(command.AgentName, asked.Name)
 	}
 
+	from := m.Agent
 	m.seize(command, now)
 
 	if m.Under.Platform {
-		m.transferOnPlatform(command.AgentID, "")
+		m.tellPlatform(signals.PlatformCommand{Action: signals.PlatformTransfer, AgentID: command.AgentID, From: from})
 	}
 
 	m.tellOwn(signals.Event{

@@ -1,6 +1,7 @@
 package conversation
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -76,9 +77,30 @@ func (m *Machine) cancelPushes(group string) {
 // tell sends an incoming event to the channels that the policy names for it.
 func (m *Machine) tell(event *signals.Event) {
 	copied := event.Bounded()
-	for _, channel := range m.Under.Policy.Notify[event.Type] {
+	for _, channel := range m.channelsOf(event) {
 		m.order(signals.Order{Kind: signals.OrderNotice, Target: channel, Event: &copied, About: m.about()})
 	}
+}
+
+// channelsOf are the channels that an event is told to. A command that the
+// platform did not carry out leaves the visitor with whoever is silent: who is
+// told that nobody is available is told that, too.
+func (m *Machine) channelsOf(event *signals.Event) []string {
+	channels := m.Under.Policy.Notify[event.Type]
+
+	if event.Note == nil || event.Note.Kind != signals.NotePlatformFailed {
+		return channels
+	}
+
+	channels = slices.Clone(channels)
+
+	for _, channel := range m.Under.Policy.Notify[signals.AgentsUnavailable] {
+		if !slices.Contains(channels, channel) {
+			channels = append(channels, channel)
+		}
+	}
+
+	return channels
 }
 
 // tellOwn records and announces something that Parley did.

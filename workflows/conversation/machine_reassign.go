@@ -270,7 +270,9 @@ func (m *Machine) reassign(asked *question, now time.Time) {
 		m.Agent = ""
 	} else {
 		m.Hold.Fired = true
-		event.Assignment.PlatformAction = m.transferOnPlatform("", m.groupOf(m.desk()))
+		event.Assignment.PlatformAction = m.tellPlatform(signals.PlatformCommand{
+			Action: signals.PlatformReassign, GroupID: m.groupOf(m.desk()), From: from,
+		})
 	}
 
 	m.tellOwn(event, now)

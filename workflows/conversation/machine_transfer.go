@@ -54,6 +54,7 @@ func (m *Machine) transfer(command signals.Command, now time.Time) {
 		return
 	}
 
+	from := m.Agent
 	moved := &signals.Transfer{Reason: command.Reason, RequesterID: command.By}
 
 	if agent != "" {
@@ -61,7 +62,9 @@ func (m *Machine) transfer(command signals.Command, now time.Time) {
 
 		m.seize(command, now)
 
-		moved.PlatformAction = m.transferOnPlatform(command.AgentID, "")
+		moved.PlatformAction = m.tellPlatform(signals.PlatformCommand{
+			Action: signals.PlatformTransfer, AgentID: command.AgentID, From: from,
+		})
 	} else {
 		group := prefer(command.GroupID, m.groupOf(desk))
 		moved.GroupIDs, moved.Queue = []string{prefer(group, desk)}, &signals.Queue{Desk: desk}
@@ -69,7 +72,9 @@ func (m *Machine) transfer(command signals.Command, now time.Time) {
 		m.escalatedAt(now)
 		m.moveTo(desk, now)
 
-		moved.PlatformAction = m.transferOnPlatform("", group)
+		moved.PlatformAction = m.tellPlatform(signals.PlatformCommand{
+			Action: signals.PlatformTransfer, GroupID: group, From: from,
+		})
 	}
 
 	m.tellOwn(signals.Event{Type: signals.ConversationTransferred, Actor: actorOf(command), Transfer: moved}, now)
@@ -142,17 +147,13 @@ func (m *Machine) asked(command signals.Command, desk string) bool {
 		(agent == "" || agent == m.Agent || agent == m.Only.Agent && m.Only.At.After(m.TransferredAt))
 }
 
-// transferOnPlatform tells the source's platform where the chat goes, if it
-// takes commands; else it returns what a platform that routes for itself has
-// not done yet.
-func (m *Machine) transferOnPlatform(agent, group string) string {
+// tellPlatform tells the source's platform where the chat goes, if it takes
+// commands; else it returns what a platform that routes for itself has not done
+// yet.
+func (m *Machine) tellPlatform(command signals.PlatformCommand) string {
 	if m.Under.Platform {
-		m.order(signals.Order{
-			Kind: signals.OrderPlatform, Target: signals.PlatformTarget(m.Key.Source),
-			Platform: &signals.PlatformCommand{
-				Action: signals.PlatformTransfer, AgentID: agent, GroupID: group, Chat: m.Key.Conversation, Thread: m.thread().ID,
-			},
-		})
+		command.Chat, command.Thread = m.Key.Conversation, m.thread().ID
+		m.order(signals.Order{Kind: signals.OrderPlatform, Target: signals.PlatformTarget(m.Key.Source), Platform: &command})
 
 		return ""
 	}
