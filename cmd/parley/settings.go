@@ -30,6 +30,8 @@ type processSettings struct {
 	ConfigFile string     `env:"PARLEY_CONFIG"     envDefault:"parley.yaml" desc:"configuration file: sources, policies, channels"`
 	LogLevel   slog.Level `env:"PARLEY_LOG_LEVEL"  envDefault:"info"        desc:"least severe log line: debug, info, warn, error"`
 	LogFormat  string     `env:"PARLEY_LOG_FORMAT" envDefault:"text"        desc:"text or json"`
+	// ProfileAddr is for whoever looks for what takes time or memory.
+	ProfileAddr string `env:"PARLEY_PPROF_ADDR" desc:"loopback address of Go's profiles; empty serves none"`
 }
 
 // The forms of the log.

@@ -54,6 +54,8 @@ type system struct {
 	courier   *courier.Courier
 	metrics   *worker.Metrics
 	edge      *webhooks.Server
+	// profiles is where Go's profiles are served, "" for nowhere.
+	profiles string
 
 	stops []stop
 }
@@ -75,7 +77,7 @@ func (s *system) up(ctx context.Context) error {
 	}
 
 	for _, part := range []func(context.Context) error{
-		s.claim, s.startMetrics, s.openStores, s.startTemporal, s.startCourier, s.buildEdge, s.startWorker, s.startInbox,
+		s.claim, s.startProfiles, s.startMetrics, s.openStores, s.startTemporal, s.startCourier, s.buildEdge, s.startWorker, s.startInbox,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -251,7 +253,7 @@ func (s *system) startWorker(context.Context) error {
 		Tickets:      s.sessions, Courier: s.courier, Channels: s.channelsOf, Log: s.log,
 	}
 	deciding := &dispatch.Activities{
-		Sender: s.courier, Printer: notifier, Sessions: s.sessions, Archive: ledger{s.inbox}, Past: s.sessions,
+		Sender: s.courier, Desks: s.courier, Printer: notifier, Sessions: s.sessions, Archive: ledger{s.inbox}, Past: s.sessions,
 	}
 
 	running := worker.New(s.temporal, s.settings.Worker, s.book.Snapshot, deciding, delivering)
