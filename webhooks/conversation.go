@@ -109,20 +109,23 @@ func (s *Server) find(ctx context.Context, key signals.Key, session int) (signal
 	return view, err
 }
 
-// missing explains a 404 where events wait for one that may start the conversation.
+// missing explains a 404 where events of the conversation wait.
 func (s *Server) missing(ctx context.Context, key signals.Key) error {
 	waiting, err := s.deps.Inbox.InboxCounts(ctx, key, 0)
 	if err != nil {
 		return fmt.Errorf("count what waits: %w", err)
 	}
 
+	// They wait for one that may start the conversation, or for Temporal.
+	archive := "; " + conversationPath(key) + "/events says what for"
+
 	switch waiting.Pending {
 	case 0:
 		return notFound("no such conversation")
 	case 1:
-		return notFound("1 event waits for one that may start this conversation")
+		return notFound("no such conversation yet: 1 event waits" + archive)
 	default:
-		return notFound(strconv.FormatInt(waiting.Pending, 10) + " events wait for one that may start this conversation")
+		return notFound("no such conversation yet: " + strconv.FormatInt(waiting.Pending, 10) + " events wait" + archive)
 	}
 }
 
