@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-var errNotLoopback = errors.New("is reached from elsewhere: a profile shows what is in memory, so give a loopback address such as 127.0.0.1:6060")
+var errNotLoopback = errors.New(
+	"is reached from elsewhere: a profile shows what is in memory, so give a loopback address such as 127.0.0.1:6060")
 
 // startProfiles serves Go's profiles where the setting says, and nothing
 // without it.

@@ -37,7 +37,8 @@ func TestProfilesAreServedAndEnd(t *testing.T) {
 	part := &system{settings: &settings{Process: processSettings{ProfileAddr: address}}, log: slog.New(slog.DiscardHandler)}
 	require.NoError(t, part.startProfiles(t.Context()))
 
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+part.profiles+"/debug/pprof/goroutine?debug=1", nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+part.profiles+"/debug/pprof/goroutine?debug=1",
+		http.NoBody)
 	require.NoError(t, err)
 
 	answer, err := http.DefaultClient.Do(request)
