@@ -177,6 +177,11 @@ func benchBook(t *testing.T) *policy.Book {
 
 			return quick()(p)
 		},
+		"routed": func(p *policy.Policy) error {
+			p.Reassign.After, p.Queue.MaxWait, p.Accept.End = 500*ms, 3000*ms, policy.EndClose
+
+			return quick()(p)
+		},
 		"relay": func(p *policy.Policy) error {
 			p.Unreplied.Mode = policy.ModeRelay
 
@@ -189,11 +194,17 @@ func benchBook(t *testing.T) *policy.Book {
 	for name := range layers {
 		source := policy.NewSource(name)
 		source.Dialect, source.Policy = policy.DialectLiveChat, name
+
+		if name == "routed" {
+			source.Routing, source.Desk = policy.RoutingDesk, "support"
+		}
+
 		sources = append(sources, source)
 	}
 
 	book, err := policy.NewBook(policy.Config{
 		Policies: layers, Sources: sources, Channels: []string{"ops", "flaky", "down"}, Hours: map[string]*policy.Hours{"office": office},
+		Desks: []string{"support"},
 	})
 	require.NoError(t, err)
 

@@ -53,7 +53,7 @@ func inputHas(history *historypb.History, text string) bool {
 }
 
 func historyPaths() []historyPath {
-	return append(conversationPaths(), deliveryPaths()...)
+	return slices.Concat(conversationPaths(), talkPaths(), deliveryPaths())
 }
 
 func conversationPaths() []historyPath {
