@@ -153,15 +153,22 @@ func check(order *signals.Order) error {
 		return nil
 	case order.Key == "":
 		return fmt.Errorf("%w: %s without a key", ErrBadOrder, order.Kind)
+	default:
+		return checkWork(order)
+	}
+}
+
+func checkWork(order *signals.Order) error {
+	switch {
 	case order.Kind == signals.OrderNotice && order.Event == nil:
 		return fmt.Errorf("%w: notice without an event", ErrBadOrder)
 	case order.Kind == signals.OrderTicket && order.Ticket == nil:
 		return fmt.Errorf("%w: ticket order without a ticket", ErrBadOrder)
 	case order.Kind == signals.OrderPlatform && order.Platform == nil:
 		return fmt.Errorf("%w: platform order without a command", ErrBadOrder)
-	case order.Kind != signals.OrderNotice && order.Kind != signals.OrderTicket && order.Kind != signals.OrderPlatform:
-		return fmt.Errorf("%w: kind %q", ErrBadOrder, order.Kind)
-	default:
+	case order.Kind == signals.OrderNotice, order.Kind == signals.OrderTicket, order.Kind == signals.OrderPlatform:
 		return nil
+	default:
+		return fmt.Errorf("%w: kind %q", ErrBadOrder, order.Kind)
 	}
 }

@@ -303,6 +303,7 @@ func (b *binder) source(source *Source, field string) {
 		Source: source.Name, Dialect: source.Dialect, PolicyName: source.Policy, Policy: p, Hours: b.cfg.Hours[p.Hours],
 		Routing: source.Routing, Desk: source.Desk, Title: source.Title, Agents: source.Agents, Bots: source.Bots,
 		Groups: source.Groups, RetryWindow: source.RetryWindow, TicketKind: b.cfg.TicketKind, Desks: b.cfg.Desks,
+		Platform: source.Command.Kind != "",
 	}
 
 	b.bounded(field, &snapshot)

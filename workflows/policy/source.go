@@ -62,6 +62,8 @@ type Source struct {
 	Bots   []string `json:"bots"   yaml:"bots"   desc:"ids that are bots, where the platform does not say so"`
 	// Groups are desks by the platform's group id.
 	Groups map[string]string `json:"groups" yaml:"groups" desc:"the desk of this group of the platform"`
+	// Command is how the platform is told what to do.
+	Command Command `json:"command,omitzero" yaml:"command"`
 	// Options are what only the source's own dialect reads.
 	Options dialect.Options `json:"options,omitzero" yaml:"options"`
 }
@@ -143,6 +145,7 @@ func (s *Source) validate(f *faults, field string) {
 
 	s.checkDesks(f, field)
 	s.checkRoles(f, field)
+	s.Command.validate(f, field+".command", s.Dialect)
 }
 
 func (s *Source) checkDesks(f *faults, field string) {
