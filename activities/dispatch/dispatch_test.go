@@ -102,11 +102,13 @@ func TestDispatchStoresBeforeItTells(t *testing.T) {
 		},
 		"a desk holds no order back": {
 			conversation.Dispatch{Asks: asks(), Orders: []signals.Order{{}}},
-			"release to billing", []string{"release to billing", "request to support", "orders"},
+			"release to billing",
+			[]string{"release to billing", "request to support", "orders"},
 		},
 		"no order holds a desk back": {
 			conversation.Dispatch{Asks: asks(), Orders: []signals.Order{{}}},
-			"orders", []string{"release to billing", "request to support", "orders"},
+			"orders",
+			[]string{"release to billing", "request to support", "orders"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

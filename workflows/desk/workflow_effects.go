@@ -15,7 +15,7 @@ import (
 // them.
 const (
 	// DispatchActivity takes a [Dispatch] and returns, as [Dispatched], once every
-	// offer is in its conversation's history. It is idempotent, and local.
+	// offer is in its conversation's history. It is idempotent.
 	DispatchActivity = "desk-dispatch"
 	// SurvivorsActivity takes a desk's name and returns the []signals.Key of the
 	// open conversations that say they are on it. It is local.
@@ -48,6 +48,11 @@ const (
 )
 
 // dispatch hands out what is decided, one dispatch at a time.
+//
+// It is no local activity: the effects of one are out before the task that
+// decided them is in history. A task that is made anew, since a signal came or
+// the process was killed, would take in what came meanwhile, decide otherwise
+// and promise an agent's slot to another conversation under the same number.
 func (d *desk) dispatch(ctx workflow.Context) {
 	now := workflow.Now(ctx)
 	if d.underway != nil || !d.machine.Owes() || now.Before(d.retryAt) {
@@ -56,8 +61,8 @@ func (d *desk) dispatch(ctx workflow.Context) {
 
 	d.retryAt = time.Time{}
 	payload := Dispatch{Desk: d.name, Offers: d.machine.TakeOffers(maxDispatch, now)}
-	options := localOptions(summary(payload.Offers))
-	d.underway = workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, options), DispatchActivity, payload)
+	options := dispatchOptions(summary(payload.Offers))
+	d.underway = workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), DispatchActivity, payload)
 }
 
 // seek asks, for a desk that was started empty, which conversations it has.
@@ -243,6 +248,25 @@ func (d *desk) nextLook(now time.Time) (time.Time, string, bool) {
 	}
 
 	return due, name, own
+}
+
+// dispatchOptions bound a dispatch. It takes milliseconds; a process that is
+// killed during one costs the time of an attempt.
+func dispatchOptions(summary string) workflow.ActivityOptions {
+	const (
+		attempt  = 5 * time.Second
+		first    = 100 * time.Millisecond
+		longest  = 10 * time.Second
+		attempts = 5
+	)
+
+	return workflow.ActivityOptions{
+		StartToCloseTimeout: attempt,
+		Summary:             summary,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: first, BackoffCoefficient: 2, MaximumInterval: longest, MaximumAttempts: attempts,
+		},
+	}
 }
 
 func localOptions(summary string) workflow.LocalActivityOptions {
