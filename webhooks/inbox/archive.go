@@ -49,8 +49,8 @@ type ArchivedEvent struct {
 }
 
 // Archive returns a page of everything that was accepted for a conversation,
-// oldest first, and the cursor of the next page, "" at the end. [ErrBadCursor]
-// if the cursor is none of these.
+// oldest first, and the cursor of the next page, "" at the end; a page may have
+// fewer events than it could. [ErrBadCursor] if the cursor is none of these.
 func (in *Inbox) Archive(ctx context.Context, key signals.Key, query ArchiveQuery) ([]ArchivedEvent, string, error) {
 	after, err := parseCursor(query.Cursor, 0)
 	if err != nil {
@@ -61,15 +61,27 @@ func (in *Inbox) Archive(ctx context.Context, key signals.Key, query ArchiveQuer
 		return nil, "", err
 	}
 
-	limit := bounded(query.Limit)
-	waits := in.waits(key)
+	// What waits is asked for first: it may be forwarded meanwhile, not the
+	// other way round.
+	limit, waits := bounded(query.Limit), in.waits(key)
 
-	var page []ArchivedEvent
+	seqs, err := in.seqs(ctx, key, after)
+	if err != nil {
+		return nil, "", err
+	}
+
+	next := ""
+	if len(seqs) > limit {
+		seqs = seqs[:limit]
+		next = strconv.FormatInt(seqs[limit-1], 10)
+	}
+
+	page := make([]ArchivedEvent, 0, len(seqs))
 
 	err = in.each(ctx, `
 		SELECT e.seq, e.event, CASE WHEN ? THEN e.raw END, coalesce(s.state, ''), coalesce(s.session, 0)
 		FROM inbox_events e LEFT JOIN inbox_states s ON s.seq = e.seq
-		WHERE e.source = ? AND e.conversation = ? AND e.seq > ? ORDER BY e.seq LIMIT ?`, func(scan scanner) error {
+		WHERE e.seq IN (SELECT value FROM json_each(?)) ORDER BY e.seq`, func(scan scanner) error {
 		var (
 			archived   ArchivedEvent
 			state      string
@@ -97,20 +109,14 @@ func (in *Inbox) Archive(ctx context.Context, key signals.Key, query ArchiveQuer
 		page = append(page, archived)
 
 		return nil
-	}, query.Raw, key.Source, key.Conversation, after, limit+1)
+	}, query.Raw, listOf(seqs))
 	if err != nil {
 		return nil, "", fmt.Errorf("read archive of %s: %w", key, err)
 	}
 
 	in.number(page)
 
-	if len(page) <= limit {
-		return page, "", nil
-	}
-
-	page = page[:limit]
-
-	return page, strconv.FormatInt(page[limit-1].Seq, 10), nil
+	return page, next, nil
 }
 
 // pendings are the seqs of a conversation that wait, in order.

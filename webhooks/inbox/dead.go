@@ -145,6 +145,9 @@ func (r *revival) committed() {
 	in.window.hand(r.seq)
 	in.dead--
 
+	in.places.add(r.key, r.seq)
+	in.placeSoon(placeAfter)
+
 	r.item.seq = r.seq
 	way := in.lane(r.key)
 	way.pending = append(way.pending, r.item)

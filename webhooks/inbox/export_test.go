@@ -62,6 +62,25 @@ func (in *Inbox) Flushed() bool {
 	return len(in.marks) == 0 && in.taken == in.window.settled
 }
 
+// PlaceAll writes all lists of rows.
+func (in *Inbox) PlaceAll() {
+	for {
+		in.submit(job{place: true})
+
+		if in.change(context.Background(), nil, nil) != nil {
+			return
+		}
+
+		in.mu.Lock()
+		done := len(in.places.fresh) == 0 && len(in.places.rest) == 0
+		in.mu.Unlock()
+
+		if done {
+			return
+		}
+	}
+}
+
 // Lanes counts the conversations that have anything waiting.
 func (in *Inbox) Lanes() int {
 	in.mu.Lock()
@@ -105,5 +124,5 @@ var Probe = (*Inbox).probe //nolint:gochecknoglobals // a method's other name
 // The bounds that tests reach.
 const (
 	MaxParked    = maxParked
-	MaxScattered = maxScattered
+	MaxUnplaced  = maxUnplaced
 )

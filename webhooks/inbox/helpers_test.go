@@ -232,6 +232,9 @@ func check(t *testing.T, err error) {
 type script struct {
 	answer func(key signals.Key, events []signals.Event) (courier.Outcome, error)
 
+	// forgetful: remembers nothing.
+	forgetful bool
+
 	mu    sync.Mutex
 	calls []call
 }
@@ -243,7 +246,11 @@ type call struct {
 
 func (s *script) Events(ctx context.Context, key signals.Key, events []signals.Event) (courier.Outcome, error) {
 	s.mu.Lock()
-	s.calls = append(s.calls, call{key, slices.Clone(events)})
+
+	if !s.forgetful {
+		s.calls = append(s.calls, call{key, slices.Clone(events)})
+	}
+
 	answer := s.answer
 	s.mu.Unlock()
 

@@ -68,10 +68,12 @@ type Inbox struct {
 	window window
 	marks  []mark
 	// taken is how far the writer has taken the window's number.
-	taken int64
+	taken     int64
+	settledAt time.Time
 	// writing while marks are on their way to disk.
 	writing bool
 	flushAt bool
+	places  places
 	lanes   map[signals.Key]*lane
 	// parked are those lanes that have parked events.
 	parked map[*lane]struct{}
@@ -137,6 +139,7 @@ func (in *Inbox) load(ctx context.Context) error {
 
 	in.window = newWindow(found.settled)
 	in.window.hand(found.head)
+	in.places.fresh = found.unplaced
 	in.dead, in.taken, in.disk.settled = found.dead, found.settled, found.settled
 
 	settled := found.settled
@@ -254,8 +257,12 @@ type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-func eachOf(ctx context.Context, from querier, query string, use func(scanner) error, args ...any) (err error) {
-	rows, err := from.QueryContext(ctx, query, args...)
+func eachOf(ctx context.Context, from querier, query string, use func(scanner) error, args ...any) error {
+	return eachRow(func() (*sql.Rows, error) { return from.QueryContext(ctx, query, args...) }, use)
+}
+
+func eachRow(query func() (*sql.Rows, error), use func(scanner) error) (err error) {
+	rows, err := query()
 	if err != nil {
 		return fmt.Errorf("query: %w", err)
 	}

@@ -30,6 +30,8 @@ type jobs struct {
 type job struct {
 	ask    *ask
 	change *change
+	// place asks for lists to be written.
+	place bool
 }
 
 // change is anything but acceptance that writes, in a transaction of its own.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/parleyhq/parley/signals"
 )
@@ -134,7 +135,7 @@ func (in *Inbox) Keep(ctx context.Context, key signals.Key, reason Reason, sessi
 		return fmt.Errorf("keep %q events: no such reason", reason)
 	}
 
-	k := &keeping{in: in, state: string(reason), session: session, entries: make([]entry, len(events))}
+	k := &keeping{in: in, key: key, state: string(reason), session: session, entries: make([]entry, len(events))}
 
 	for i := range events {
 		event := events[i]
@@ -169,16 +170,20 @@ func (in *Inbox) ownSeq(event *signals.Event) int64 {
 // keeping is one call of [Inbox.Keep] at the writer.
 type keeping struct {
 	in      *Inbox
+	key     signals.Key
 	state   string
 	session int
 	entries []entry
 	head    int64
+	// beyond are the rows of the conversation that are in no list on disk,
+	// added those that this call writes.
+	beyond, added []int64
 }
 
 func (k *keeping) run(ctx context.Context, tx *sql.Tx) error {
 	// Only the writer hands out seqs, and this is it.
 	k.in.mu.Lock()
-	k.head = k.in.window.head
+	k.head, k.beyond, k.added = k.in.window.head, k.in.places.of(k.key), nil
 	k.in.mu.Unlock()
 
 	for i := range k.entries {
@@ -207,14 +212,19 @@ func (k *keeping) one(ctx context.Context, tx *sql.Tx, e *entry) error {
 
 	from, to := sameFor(e, k.in.config.RetryWindow(e.key.Source).Microseconds())
 
+	listed, err := seqsOf(ctx, tx, e.key, 0)
+	if err != nil {
+		return err
+	}
+
 	result, err := tx.ExecContext(ctx, `
 		INSERT INTO inbox_events (seq, source, conversation, event_id, received_at, event, raw)
 		SELECT ?, ?, ?, ?, ?, ?, ?
 		WHERE NOT EXISTS (
 			SELECT 1 FROM inbox_events
-			WHERE source = ? AND conversation = ? AND event_id = ? AND received_at BETWEEN ? AND ?)`,
+			WHERE seq IN (SELECT value FROM json_each(?)) AND event_id = ? AND received_at BETWEEN ? AND ?)`,
 		k.head+1, e.key.Source, e.key.Conversation, e.id, e.received, e.row.event, nullable(e.raw),
-		e.key.Source, e.key.Conversation, e.id, from, to)
+		listOf(slices.Concat(listed, k.beyond, k.added)), e.id, from, to)
 	if err != nil {
 		return fmt.Errorf("insert event: %w", err)
 	}
@@ -225,6 +235,7 @@ func (k *keeping) one(ctx context.Context, tx *sql.Tx, e *entry) error {
 
 	k.head++
 	e.seq = k.head
+	k.added = append(k.added, e.seq)
 
 	return k.mark(ctx, tx, e)
 }
@@ -240,24 +251,20 @@ func (k *keeping) mark(ctx context.Context, tx *sql.Tx, e *entry) error {
 	return nil
 }
 
+// committed makes the rows that were added known, as settled: they have states.
 func (k *keeping) committed() {
-	k.in.added(k.head)
+	in := k.in
+	in.known.forget(k.key)
 
-	for i := range k.entries {
-		k.in.known.forget(k.entries[i].key)
-	}
-}
-
-// added makes the seqs up to head known as settled: their rows have states.
-func (in *Inbox) added(head int64) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 
-	from := in.window.head + 1
-	in.window.hand(head)
+	in.window.hand(k.head)
 
-	for seq := from; seq <= head; seq++ {
+	for _, seq := range k.added {
 		in.window.done(seq)
+		in.places.add(k.key, seq)
+		in.placeSoon(placeAfter)
 	}
 }
 

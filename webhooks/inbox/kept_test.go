@@ -188,6 +188,7 @@ func TestPrune(t *testing.T) {
 	}
 
 	require.True(t, b.Flushed())
+	b.PlaceAll()
 
 	pruned, err := b.Prune(t.Context(), b.clock.Now())
 	require.NoError(t, err)
@@ -207,6 +208,10 @@ func TestPrune(t *testing.T) {
 	pruned, err = b.Prune(t.Context(), b.clock.Now())
 	require.NoError(t, err)
 	require.Zero(t, pruned)
+
+	var lists int
+	require.NoError(t, b.db.QueryRowContext(t.Context(), `SELECT count(*) FROM inbox_places`).Scan(&lists))
+	require.Equal(t, 4, lists, "lists of nothing are left")
 
 	// An id is known as long as its row is kept.
 	got, err := b.Accept(t.Context(), "livechat", []signals.Event{message("forwarded"), message("dead"), young})

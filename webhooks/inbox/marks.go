@@ -73,15 +73,21 @@ func (in *Inbox) flushSoon(after time.Duration) {
 	})
 }
 
-// takeMarks takes what there is to write.
-func (p *pen) takeMarks() taken {
+// takeMarks takes what there is to write: the number in inbox_ends only now and
+// then, unless all is asked for, since it dirties a page of its own.
+func (p *pen) takeMarks(everything bool) taken {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
 	p.spill()
 
-	all := taken{marks: p.marks, settled: p.window.settled}
-	p.marks, p.taken = nil, p.window.settled
+	all := taken{marks: p.marks, settled: p.taken}
+	p.marks = nil
+
+	if now := time.Now(); everything || now.Sub(p.settledAt) >= flushAfter {
+		all.settled, p.taken, p.settledAt = p.window.settled, p.window.settled, now
+	}
+
 	p.writing = len(all.marks) > 0
 
 	return all

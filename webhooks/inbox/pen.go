@@ -23,6 +23,14 @@ func (p *pen) do(ctx context.Context, queue []job) {
 	var flushes []*change
 
 	for len(queue) > 0 {
+		if queue[0].place {
+			p.place(ctx)
+
+			queue = queue[1:]
+
+			continue
+		}
+
 		if c := queue[0].change; c != nil {
 			// Who wants the marks written is served by the next webhook's commit.
 			if c.run == nil {
@@ -131,7 +139,7 @@ func (p *pen) inscribe(ctx context.Context, asks []*ask) error {
 	}
 
 	p.rows = p.rows[:0]
-	taken := p.takeMarks()
+	taken := p.takeMarks(false)
 
 	err := p.insertAll(ctx, asks)
 	if err == nil {
@@ -244,7 +252,11 @@ func (p *pen) knownOf(ctx context.Context, key signals.Key) (*ids, error) {
 
 	in := &ids{key: key}
 
-	err := p.to.ids(ctx, key, func(id string, received int64) {
+	p.mu.Lock()
+	beyond := p.places.of(key)
+	p.mu.Unlock()
+
+	err := p.to.ids(ctx, key, beyond, func(id string, received int64) {
 		in.add(knownID{hash: p.known.hash(id), at: received})
 	})
 	if err != nil {
@@ -321,6 +333,13 @@ func (p *pen) accepted(size int) {
 	for _, e := range p.rows {
 		p.enter(e)
 	}
+
+	p.placeSoon(placeAfter)
+
+	if p.places.count > maxUnplaced {
+		p.places.count = 0
+		p.submit(job{place: true})
+	}
 }
 
 // enter puts one event into its lane. The caller holds mu.
@@ -331,6 +350,8 @@ func (p *pen) enter(e *entry) {
 		it.event = e.event
 		p.memory += int64(it.size)
 	}
+
+	p.places.add(e.key, it.seq)
 
 	way := p.lane(e.key)
 	way.pending = append(way.pending, it)
@@ -372,7 +393,7 @@ func (p *pen) alter(ctx context.Context, c *change) error {
 
 // flushMarks writes the marks on their own.
 func (p *pen) flushMarks(ctx context.Context) error {
-	taken := p.takeMarks()
+	taken := p.takeMarks(true)
 	if len(taken.marks) == 0 && taken.settled == p.disk.settled {
 		return nil
 	}

@@ -177,7 +177,7 @@ func TestEachExactlyOnce(t *testing.T) {
 		}), 1, 12).Draw(rt, "webhooks")
 		troubles := rapid.SliceOfN(rapid.Map(rapid.IntRange(0, int(troubles)-1), func(i int) trouble { return trouble(i) }), 0, 25).
 			Draw(rt, "troubles")
-		crashes := rapid.SliceOfN(rapid.IntRange(0, 3), len(plan), len(plan)).Draw(rt, "crashes")
+		crashes := rapid.SliceOfN(rapid.IntRange(0, 4), len(plan), len(plan)).Draw(rt, "crashes")
 		memory := rapid.SampledFrom([]int64{1, 1 << 20}).Draw(rt, "memory")
 
 		b := setupAt(t, filepath.Join(t.TempDir(), "parley.db"), inbox.Hasty(inbox.Config{
@@ -226,6 +226,8 @@ func TestEachExactlyOnce(t *testing.T) {
 			case 2:
 				b.clock.turn(20 * time.Minute)
 				b.Sweep(b.clock.Now())
+			case 3:
+				b.PlaceAll()
 			}
 		}
 

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/parleyhq/parley/signals"
 )
@@ -67,7 +69,67 @@ func (s sqlite) load(ctx context.Context, use func(waiting)) (ends, error) {
 		}
 	}
 
+	found.unplaced = make(map[signals.Key][]int64)
+
+	err = eachOf(ctx, s.db, `
+		SELECT seq, source, conversation FROM inbox_events WHERE seq > (SELECT indexed FROM inbox_ends) ORDER BY seq`,
+		func(scan scanner) error {
+			var (
+				key signals.Key
+				seq int64
+			)
+
+			if err := scan(&seq, &key.Source, &key.Conversation); err != nil {
+				return err
+			}
+
+			found.unplaced[key] = append(found.unplaced[key], seq)
+
+			return nil
+		})
+	if err != nil {
+		return ends{}, fmt.Errorf("read what is in no list: %w", err)
+	}
+
 	return found, nil
+}
+
+func (s sqlite) seqs(ctx context.Context, key signals.Key, after int64) ([]int64, error) {
+	return seqsOf(ctx, s.db, key, after)
+}
+
+func seqsOf(ctx context.Context, from querier, key signals.Key, after int64) ([]int64, error) {
+	var all []int64
+
+	err := eachOf(ctx, from, `SELECT seqs FROM inbox_places WHERE source = ? AND conversation = ? AND last > ? ORDER BY last`,
+		func(scan scanner) error {
+			var raw []byte
+			if err := scan(&raw); err != nil {
+				return err
+			}
+
+			var seqs []int64
+			if err := json.Unmarshal(raw, &seqs); err != nil {
+				return fmt.Errorf("decode list: %w", err)
+			}
+
+			all = append(all, seqs...)
+
+			return nil
+		}, key.Source, key.Conversation, after)
+	if err != nil {
+		return nil, fmt.Errorf("read where events are: %w", err)
+	}
+
+	return ascending(all, after), nil
+}
+
+// ascending sorts seqs and leaves out those that are not above after, and
+// repetitions.
+func ascending(seqs []int64, after int64) []int64 {
+	slices.Sort(seqs)
+
+	return slices.DeleteFunc(slices.Compact(seqs), func(seq int64) bool { return seq <= after })
 }
 
 func (s sqlite) begin(ctx context.Context, from start) error {
@@ -81,14 +143,9 @@ func (s sqlite) begin(ctx context.Context, from start) error {
 }
 
 func (s sqlite) events(ctx context.Context, seqs []int64) (map[int64][]byte, error) {
-	list, err := json.Marshal(seqs)
-	if err != nil {
-		return nil, fmt.Errorf("encode seqs: %w", err)
-	}
-
 	found := make(map[int64][]byte, len(seqs))
 
-	err = eachOf(ctx, s.db, `SELECT seq, event FROM inbox_events WHERE seq IN (SELECT value FROM json_each(?))`,
+	err := eachOf(ctx, s.db, `SELECT seq, event FROM inbox_events WHERE seq IN (SELECT value FROM json_each(?))`,
 		func(scan scanner) error {
 			var (
 				seq   int64
@@ -102,7 +159,7 @@ func (s sqlite) events(ctx context.Context, seqs []int64) (map[int64][]byte, err
 			found[seq] = event
 
 			return nil
-		}, string(list))
+		}, listOf(seqs))
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
 	}
@@ -121,7 +178,7 @@ const markQuery = `
 type sqliteWriter struct {
 	conn *sql.Conn
 
-	begins, commits, rollbacks, selectIDs, inserts, accounts, marks, unmarks, settles *sql.Stmt
+	begins, commits, rollbacks, lists, selectIDs, inserts, accounts, marks, unmarks, settles, places, placeds *sql.Stmt
 }
 
 var _ writer = (*sqliteWriter)(nil)
@@ -142,7 +199,8 @@ func (s sqlite) writer(ctx context.Context) (writer, error) {
 		{&w.begins, `BEGIN IMMEDIATE`},
 		{&w.commits, `COMMIT`},
 		{&w.rollbacks, `ROLLBACK`},
-		{&w.selectIDs, `SELECT event_id, received_at FROM inbox_events WHERE source = ? AND conversation = ?`},
+		{&w.lists, `SELECT seqs FROM inbox_places WHERE source = ? AND conversation = ?`},
+		{&w.selectIDs, `SELECT event_id, received_at FROM inbox_events WHERE seq IN (SELECT value FROM json_each(?))`},
 		{&w.inserts, `INSERT INTO inbox_events (seq, source, conversation, event_id, received_at, event, raw) VALUES (?, ?, ?, ?, ?, ?, ?)`},
 		{&w.accounts, `
 			INSERT INTO account_events (source, event_id, received_at, logged_at, event)
@@ -152,6 +210,8 @@ func (s sqlite) writer(ctx context.Context) (writer, error) {
 		{&w.marks, markQuery},
 		{&w.unmarks, `DELETE FROM inbox_states WHERE seq = ? AND state IN ('pending', 'parked')`},
 		{&w.settles, `UPDATE inbox_ends SET settled = ?1 WHERE settled < ?1`},
+		{&w.places, `INSERT OR REPLACE INTO inbox_places (source, conversation, last, seqs) VALUES (?, ?, ?, ?)`},
+		{&w.placeds, `UPDATE inbox_ends SET indexed = ?1 WHERE indexed < ?1`},
 	} {
 		//nolint:sqlclosecheck // close does
 		if *each.into, err = conn.PrepareContext(ctx, each.query); err != nil {
@@ -166,7 +226,8 @@ func (w *sqliteWriter) close() error {
 	var errs []error
 
 	for _, each := range [...]*sql.Stmt{
-		w.begins, w.commits, w.rollbacks, w.selectIDs, w.inserts, w.accounts, w.marks, w.unmarks, w.settles,
+		w.begins, w.commits, w.rollbacks, w.lists, w.selectIDs, w.inserts, w.accounts, w.marks, w.unmarks, w.settles,
+		w.places, w.placeds,
 	} {
 		errs = append(errs, each.Close())
 	}
@@ -191,28 +252,77 @@ func (w *sqliteWriter) rollback(ctx context.Context) {
 	_, _ = w.rollbacks.ExecContext(ctx)
 }
 
-func (w *sqliteWriter) ids(ctx context.Context, key signals.Key, use func(id string, received int64)) (err error) {
-	rows, err := w.selectIDs.QueryContext(ctx, key.Source, key.Conversation)
-	if err != nil {
-		return wrap("read ids", err)
+func (w *sqliteWriter) ids(ctx context.Context, key signals.Key, beyond []int64, use func(id string, received int64)) error {
+	lists := make([]string, 0, 1)
+
+	if len(beyond) > 0 {
+		lists = append(lists, listOf(beyond))
 	}
 
-	defer func() { err = errors.Join(err, rows.Close()) }()
+	err := eachRow(func() (*sql.Rows, error) { return w.lists.QueryContext(ctx, key.Source, key.Conversation) },
+		func(scan scanner) error {
+			var list string
+			if err := scan(&list); err != nil {
+				return err
+			}
 
-	for rows.Next() {
-		var (
-			id       string
-			received int64
-		)
+			lists = append(lists, list)
 
-		if err := rows.Scan(&id, &received); err != nil {
+			return nil
+		})
+	if err != nil {
+		return wrap("read where ids are", err)
+	}
+
+	for _, list := range lists {
+		err := eachRow(func() (*sql.Rows, error) { return w.selectIDs.QueryContext(ctx, list) }, func(scan scanner) error {
+			var (
+				id       string
+				received int64
+			)
+
+			if err := scan(&id, &received); err != nil {
+				return err
+			}
+
+			use(id, received)
+
+			return nil
+		})
+		if err != nil {
 			return wrap("read ids", err)
 		}
-
-		use(id, received)
 	}
 
-	return wrap("read ids", rows.Err())
+	return nil
+}
+
+// listOf writes seqs as JSON.
+func listOf(seqs []int64) string {
+	if len(seqs) == 0 {
+		return "[]"
+	}
+
+	list := make([]byte, 0, 12*len(seqs)) //nolint:mnd // about as many digits
+
+	for i, seq := range seqs {
+		list = append(list, "[,"[min(i, 1)])
+		list = strconv.AppendInt(list, seq, 10)
+	}
+
+	return string(append(list, ']'))
+}
+
+func (w *sqliteWriter) place(ctx context.Context, key signals.Key, seqs []int64) error {
+	_, err := w.places.ExecContext(ctx, key.Source, key.Conversation, seqs[len(seqs)-1], listOf(seqs))
+
+	return wrap("write where events are", err)
+}
+
+func (w *sqliteWriter) placed(ctx context.Context, upTo int64) error {
+	_, err := w.placeds.ExecContext(ctx, upTo)
+
+	return wrap("write up to where events have a place", err)
 }
 
 func (w *sqliteWriter) insert(ctx context.Context, row *row) error {

@@ -52,6 +52,8 @@ type ends struct {
 	starts        []start
 	// dead counts the dead letters.
 	dead int64
+	// unplaced are the rows that may be in no list.
+	unplaced map[signals.Key][]int64
 }
 
 // start says which id the inbox had from which seq on.
@@ -66,6 +68,9 @@ type store interface {
 	load(ctx context.Context, use func(waiting)) (ends, error)
 	// begin records a start from which on seqs are of a new inbox.
 	begin(ctx context.Context, from start) error
+	// seqs returns the rows of a conversation above one, as far as there are
+	// lists, in ascending order.
+	seqs(ctx context.Context, key signals.Key, after int64) ([]int64, error)
 	// events returns the events of rows as JSON.
 	events(ctx context.Context, seqs []int64) (map[int64][]byte, error)
 	// writer returns the only writer, with a connection of its own.
@@ -79,14 +84,19 @@ type writer interface {
 	// rollback leaves the writer ready for the next begin.
 	rollback(ctx context.Context)
 
-	// ids calls use for every event id of a conversation.
-	ids(ctx context.Context, key signals.Key, use func(id string, received int64)) error
+	// ids calls use for every event id of a conversation; beyond what the
+	// store has a list of, it has the rows given.
+	ids(ctx context.Context, key signals.Key, beyond []int64, use func(id string, received int64)) error
 	insert(ctx context.Context, row *row) error
 	// logAccount adds an event to a source's account log unless its id was
 	// received there between two times, and reports whether it did.
 	logAccount(ctx context.Context, row *row, now, from, to int64) (bool, error)
 	mark(ctx context.Context, change *mark) error
 	settle(ctx context.Context, upTo int64) error
+	// place writes a list of a conversation's rows, in ascending order.
+	place(ctx context.Context, key signals.Key, seqs []int64) error
+	// placed says that all rows up to one are in a list.
+	placed(ctx context.Context, upTo int64) error
 
 	// change runs something else in a transaction of its own.
 	change(ctx context.Context, change func(tx *sql.Tx) error) error

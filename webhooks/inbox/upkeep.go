@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"github.com/parleyhq/parley/signals"
 )
 
 // upkeepBatch is how many rows one transaction looks at, so that nobody waits
@@ -106,18 +108,32 @@ func (p *pruning) run(ctx context.Context, tx *sql.Tx) error {
 		return nil
 	}
 
-	result, err := tx.ExecContext(ctx, `
+	keys := make(map[signals.Key]struct{})
+
+	err = eachOf(ctx, tx, `
 		DELETE FROM inbox_events
 		WHERE seq > ? AND seq <= ? AND seq <= (SELECT settled FROM inbox_ends) AND received_at < ?
 		AND NOT EXISTS (
-			SELECT 1 FROM inbox_states s WHERE s.seq = inbox_events.seq AND s.state IN ('pending', 'parked', 'dead'))`,
-		p.last, p.end, p.before)
+			SELECT 1 FROM inbox_states s WHERE s.seq = inbox_events.seq AND s.state IN ('pending', 'parked', 'dead'))
+		RETURNING source, conversation`, func(scan scanner) error {
+		var key signals.Key
+		if err := scan(&key.Source, &key.Conversation); err != nil {
+			return err
+		}
+
+		p.deleted++
+		keys[key] = struct{}{}
+
+		return nil
+	}, p.last, p.end, p.before)
 	if err != nil {
 		return fmt.Errorf("delete old events: %w", err)
 	}
 
-	if p.deleted, err = changed(result); err != nil {
-		return err
+	for key := range keys {
+		if err := p.unlist(ctx, tx, key); err != nil {
+			return err
+		}
 	}
 
 	_, err = tx.ExecContext(ctx, `
@@ -136,6 +152,19 @@ func (p *pruning) run(ctx context.Context, tx *sql.Tx) error {
 	}
 
 	p.done = rows < upkeepBatch
+
+	return nil
+}
+
+// unlist deletes the lists of a conversation's rows of which none is left.
+func (p *pruning) unlist(ctx context.Context, tx *sql.Tx, key signals.Key) error {
+	_, err := tx.ExecContext(ctx, `
+		DELETE FROM inbox_places WHERE source = ? AND conversation = ? AND last <= ? AND NOT EXISTS (
+			SELECT 1 FROM json_each(inbox_places.seqs) j JOIN inbox_events e ON e.seq = j.value)`,
+		key.Source, key.Conversation, p.end)
+	if err != nil {
+		return fmt.Errorf("delete lists of old events: %w", err)
+	}
 
 	return nil
 }

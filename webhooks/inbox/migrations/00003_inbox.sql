@@ -13,8 +13,16 @@ CREATE TABLE inbox_events (
     raw          BLOB
 );
 
--- Ordered by seq within a conversation, for seq is the row's own id.
-CREATE INDEX inbox_events_by_conversation ON inbox_events (source, conversation);
+-- Where a conversation's rows are: JSON lists of their seqs, each of those that
+-- came within some seconds. An index would dirty a page for nearly every event.
+-- Rows above indexed (in inbox_ends) may be in none yet, or in two.
+CREATE TABLE inbox_places (
+    source       TEXT    NOT NULL,
+    conversation TEXT    NOT NULL,
+    last         INTEGER NOT NULL,
+    seqs         TEXT    NOT NULL,
+    PRIMARY KEY (source, conversation, last)
+) WITHOUT ROWID;
 
 -- Rows that stand elsewhere than inbox_ends says: at or below settled without
 -- a state is forwarded, above it without a state is pending.
@@ -34,7 +42,8 @@ CREATE INDEX inbox_states_open ON inbox_states (state) WHERE state IN ('pending'
 
 CREATE TABLE inbox_ends (
     id      INTEGER PRIMARY KEY CHECK (id = 1),
-    settled INTEGER NOT NULL
+    settled INTEGER NOT NULL,
+    indexed INTEGER NOT NULL
 );
 
 -- Which id the inbox had from which seq on; a new one for every start.
@@ -55,7 +64,11 @@ FROM kept_events;
 INSERT INTO inbox_states (seq, source, conversation, state, session, reason, since)
 SELECT seq, source, conversation, state, session, '', kept_at FROM kept_events;
 
-INSERT INTO inbox_ends (id, settled) SELECT 1, coalesce(max(seq), 0) FROM kept_events;
+INSERT INTO inbox_places (source, conversation, last, seqs)
+SELECT source, conversation, max(seq), json_group_array(seq) FROM kept_events GROUP BY source, conversation;
+
+INSERT INTO inbox_ends (id, settled, indexed)
+SELECT 1, coalesce(max(seq), 0), coalesce(max(seq), 0) FROM kept_events;
 
 -- Older than any that follows.
 INSERT INTO inbox_starts (first_seq, inbox) VALUES (1, '00000000' || lower(hex(randomblob(2))));
@@ -89,6 +102,8 @@ DROP TABLE inbox_probes;
 DROP TABLE inbox_starts;
 
 DROP TABLE inbox_ends;
+
+DROP TABLE inbox_places;
 
 DROP TABLE inbox_states;
 
