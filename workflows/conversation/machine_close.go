@@ -229,7 +229,7 @@ func (m *Machine) statusChanged(before signals.Status, now time.Time) {
 	case before == signals.StatusClosing && m.Status != signals.StatusClosed:
 		m.tellOwn(signals.Event{Type: signals.ConversationReopened}, now)
 	case m.Status == signals.StatusQueued && before != signals.StatusOffered:
-		m.tellOwn(signals.Event{Type: signals.ConversationQueued, Queue: &signals.Queue{Desk: prefer(m.desk(), m.Desk.Text)}}, now)
+		m.tellOwn(signals.Event{Type: signals.ConversationQueued, Queue: &signals.Queue{Desk: m.queuedOn()}}, now)
 	}
 }
 

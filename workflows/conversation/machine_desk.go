@@ -36,6 +36,20 @@ func (m *Machine) desk() string {
 	return m.Under.Desk
 }
 
+// queuedOn is the desk that the conversation is queued on, or what the platform
+// calls it.
+func (m *Machine) queuedOn() string { return prefer(m.desk(), m.Desk.Text) }
+
+// shownDesk is the same once it was queued or an agent had it: a desk that lost
+// everything looks for those that show it.
+func (m *Machine) shownDesk() string {
+	if m.QueuedAt.IsZero() && m.lastClaim().IsZero() {
+		return m.Desk.Text
+	}
+
+	return m.queuedOn()
+}
+
 func (m *Machine) knowsDesk(name string) bool {
 	return signals.ValidName(name) && (len(m.Under.Desks) == 0 || slices.Contains(m.Under.Desks, name))
 }

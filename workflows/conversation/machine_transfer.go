@@ -141,7 +141,7 @@ func (m *Machine) escalated(command signals.Command, desk string) bool {
 func (m *Machine) asked(command signals.Command, desk string) bool {
 	agent := personID(command.AgentID)
 
-	return (desk == "" || desk == prefer(m.desk(), m.Desk.Text)) &&
+	return (desk == "" || desk == m.queuedOn()) &&
 		(command.Skill == "" || clip(command.Skill, maxTagBytes) == m.skill()) &&
 		(command.Priority == "" || clip(command.Priority, maxNameBytes) == m.Urgency.Text) &&
 		(agent == "" || agent == m.Agent || agent == m.Only.Agent && m.Only.At.After(m.TransferredAt))

@@ -11,7 +11,7 @@ import (
 func (m *Machine) View(runID string, whole bool) signals.View {
 	view := signals.View{
 		ID: m.Key.Conversation, Source: m.Key.Source, WorkflowID: m.WorkflowID, RunID: runID, Session: m.Session,
-		Thread: m.thread().ID, Status: m.Status, Agent: m.Agent, Desk: prefer(m.desk(), m.Desk.Text), Tags: m.tags(),
+		Thread: m.thread().ID, Status: m.Status, Agent: m.Agent, Desk: m.shownDesk(), Tags: m.tags(),
 		Accepted: m.Accepted, Applied: m.Applied, Late: m.Late, Ignored: m.Ignored, Duplicates: m.Duplicates,
 		Messages: m.Counts, Clocks: []signals.ViewClock{}, OpenedAt: m.opened(), Ticket: m.Ticket,
 	}
