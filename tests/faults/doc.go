@@ -1,0 +1,30 @@
+// Package faults holds the promise of Parley against the real program while it
+// is killed, cut off from Temporal, out of disk space and misled about the time:
+// a webhook answered with 2xx is never lost and never applied twice, and every
+// deadline fires once.
+//
+// Its tests build cmd/parley with the tag faults, start it with its embedded
+// Temporal server, and post webhooks over HTTP as platforms do: again after an
+// answer that did not come, several times at once, in any order. A model keeps
+// what was answered. It is the judge: what was answered with 2xx must be there
+// exactly once, whatever else was sent at most once; applied, late and ignored
+// must add up to accepted; every session has one run and one ticket; every clock
+// that came due has fired once, and each notice came under one id, whatever its
+// receiver answered.
+//
+// The short form is part of the ordinary tests and takes about two minutes:
+//
+//	go test ./tests/faults
+//
+// The long form repeats all of it with other timings for as long as it is told:
+//
+//	go test ./tests/faults -v -count=1 -timeout 0 -duration 30m
+//
+// A run prints its seed, what it did, and the counts. -seed repeats its choices
+// (not the scheduling of the machine), -only names scenarios, separated by
+// commas, and -keep leaves the data directories of failed ones behind.
+//
+// The scenario disk needs a mount namespace with a small tmpfs: root, or a
+// kernel that gives user namespaces to everybody. Where neither is to be had,
+// it fails.
+package faults
