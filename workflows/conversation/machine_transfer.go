@@ -1,8 +1,6 @@
 package conversation
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/parleyhq/parley/signals"
@@ -33,15 +31,18 @@ func (m *Machine) deskOf(command signals.Command) (string, bool) {
 	return desk, m.knowsDesk(desk)
 }
 
-// groupOf is the platform's group that stands for a desk; "" where none does.
+// groupOf is the platform's group that stands for a desk, of several the first;
+// "" where none does.
 func (m *Machine) groupOf(desk string) string {
-	for _, group := range slices.Sorted(maps.Keys(m.Under.Groups)) {
-		if m.Under.Groups[group] == desk && desk != "" {
-			return group
+	first := ""
+
+	for group, name := range m.Under.Groups { //workflowcheck:ignore // the least of all, in whatever order
+		if name == desk && desk != "" && (first == "" || group < first) {
+			first = group
 		}
 	}
 
-	return ""
+	return first
 }
 
 // transfer hands the conversation to an agent or to a desk. What holds already
