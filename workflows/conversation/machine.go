@@ -64,11 +64,19 @@ func Resume(state *State, under policy.Snapshot) *Machine {
 // Apply takes one event in. Settle must follow when the batch is through:
 // a batch is applied whole before any clock ticks.
 func (m *Machine) Apply(event signals.Event, now time.Time) {
-	if event.ReceivedAt.IsZero() {
+	// Of a gateway whose clock goes ahead: no clock starts in the future.
+	if event.ReceivedAt.IsZero() || event.ReceivedAt.After(now) {
 		event.ReceivedAt = now
 	}
 
-	if event.At.IsZero() || event.At.After(event.ReceivedAt.Add(skew)) {
+	if event.At.IsZero() {
+		event.At = event.ReceivedAt
+	}
+
+	// By its own time, as whoever brought it here has judged it.
+	past := m.past(&event)
+
+	if event.At.After(event.ReceivedAt.Add(skew)) {
 		event.At = event.ReceivedAt
 	}
 
@@ -78,10 +86,16 @@ func (m *Machine) Apply(event signals.Event, now time.Time) {
 		return
 	}
 
+	if ownReport(event.Type) {
+		m.enterTicket(&event)
+
+		return
+	}
+
 	m.Accepted++
 	m.tidy(&event)
 
-	if m.past(&event) {
+	if past {
 		m.Late++
 		m.note(&event, "(earlier session) ")
 
@@ -114,9 +128,16 @@ func (m *Machine) Reject(text string, now time.Time) {
 	m.addLine(line{At: now, Type: signals.Unknown, Text: text})
 }
 
-// Stray counts an event that came after the decision about the ticket and
+// ownReport reports whether an event is Parley's own word about a ticket: the
+// counts are of what came from outside.
+func ownReport(t signals.Type) bool {
+	return t == signals.TicketCreated || t == signals.TicketUpdated || t == signals.TicketFailed
+}
+
+// Stray takes an event that came after the decision about the ticket and
 // starts no session; it reports whether the event is new and has to be kept.
-// What a ticket system says about this session's ticket is entered instead.
+// Whoever keeps it counts it. What a ticket system says about this session's
+// ticket is entered instead.
 func (m *Machine) Stray(event *signals.Event) bool {
 	if m.seen(event) {
 		m.Duplicates++
@@ -124,18 +145,13 @@ func (m *Machine) Stray(event *signals.Event) bool {
 		return false
 	}
 
-	switch event.Type {
-	case signals.TicketCreated, signals.TicketUpdated, signals.TicketFailed:
-		// Parley's own report: the counts are of what came from outside.
+	if ownReport(event.Type) {
 		m.enterTicket(event)
 
 		return false
-	default:
-		m.Accepted++
-		m.Ignored++
-
-		return true
 	}
+
+	return true
 }
 
 // Settle derives status, agent, reply state and clocks from the facts, and

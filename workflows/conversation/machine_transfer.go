@@ -36,7 +36,10 @@ func (m *Machine) deskOf(command signals.Command) (string, bool) {
 func (m *Machine) groupOf(desk string) string {
 	first := ""
 
-	for group, name := range m.Under.Groups { //workflowcheck:ignore // the least of all, in whatever order
+	// The least of all, in whatever order.
+	//
+	//workflowcheck:ignore
+	for group, name := range m.Under.Groups {
 		if name == desk && desk != "" && (first == "" || group < first) {
 			first = group
 		}
