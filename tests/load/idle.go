@@ -74,7 +74,7 @@ func (i *idling) open(ctx context.Context) error {
 	}
 
 	total := i.m.plan.Conversations
-	i.facts.Open, i.facts.Overdue = total, max(1, min(total/2, most)) //nolint:mnd // half of a few
+	i.facts.Open, i.facts.Overdue = total, max(1, min(total/5, most)) //nolint:mnd // a fifth of a few
 
 	i.idle, i.overdue = i.b.plan(i.m, "idle"), i.b.plan(i.m, "overdue")
 	i.idle.Open, i.idle.Conversations = true, total-i.facts.Overdue
