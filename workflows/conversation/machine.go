@@ -86,8 +86,8 @@ func (m *Machine) Apply(event signals.Event, now time.Time) {
 		return
 	}
 
-	if ownReport(event.Type) {
-		m.enterTicket(&event)
+	if ownReport(&event) {
+		m.take(&event, now)
 
 		return
 	}
@@ -130,8 +130,13 @@ func (m *Machine) Reject(text string, now time.Time) {
 
 // ownReport reports whether an event is Parley's own word about a ticket: the
 // counts are of what came from outside.
-func ownReport(t signals.Type) bool {
-	return t == signals.TicketCreated || t == signals.TicketUpdated || t == signals.TicketFailed
+func ownReport(event *signals.Event) bool {
+	switch event.Type { //nolint:exhaustive // what else a ticket's delivery never says
+	case signals.TicketCreated, signals.TicketUpdated, signals.TicketFailed:
+		return event.Seq == 0
+	default:
+		return false
+	}
 }
 
 // Stray takes an event that came after the decision about the ticket and
@@ -145,7 +150,7 @@ func (m *Machine) Stray(event *signals.Event) bool {
 		return false
 	}
 
-	if ownReport(event.Type) {
+	if ownReport(event) {
 		m.enterTicket(event)
 
 		return false

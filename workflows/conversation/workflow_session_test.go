@@ -235,8 +235,8 @@ func TestBadWorkflowID(t *testing.T) {
 	require.Equal(t, "BadWorkflowID", failure.Type())
 }
 
-// TestSessionGap: a report after the gap that arrives before the clock could
-// fire begins the next session, and takes what follows it along.
+// TestSessionGap: a report after the gap that arrives before the session's
+// ticket begins the next session, and takes what follows it along.
 func TestSessionGap(t *testing.T) {
 	t.Parallel()
 
@@ -250,19 +250,24 @@ func TestSessionGap(t *testing.T) {
 
 	w := newWorld(t, func(s *policy.Snapshot) {
 		s.Dialect, s.Policy = policy.DialectTWT, policy.DefaultFor(policy.DialectTWT)
+		s.Policy.Limits.SessionGap = policy.Duration(2 * time.Hour)
 	})
-	w.send(0, report(1, 0), report(2, 10*time.Minute), report(1, 25*time.Hour), report(2, 25*time.Hour+time.Minute))
+	const later = 2*time.Hour + 11*time.Minute
+
+	w.send(0, report(1, 0))
+	w.send(10*time.Minute, report(2, 10*time.Minute))
+	w.send(later+time.Second, report(1, later), report(2, later+time.Second))
 	w.run(nil)
 
 	input := w.next()
 	require.Nil(t, input.State)
 	require.Equal(t, 2, input.Session)
 	require.Len(t, input.Pending, 2)
-	require.True(t, at(24*time.Hour+10*time.Minute).Equal(input.ClosedAt), "%s", input.ClosedAt)
+	require.True(t, at(2*time.Hour+10*time.Minute).Equal(input.ClosedAt), "%s", input.ClosedAt)
 	require.Equal(t, []string{"unreplied.pushed log", "unreplied.pushed log", "cancel log"}, w.orders())
 
 	second := newWorld(t)
-	second.SetStartTime(at(25*time.Hour + 2*time.Minute))
+	second.SetStartTime(at(later + 2*time.Minute))
 	second.after(time.Second, func() { require.Equal(t, int64(2), second.view().Accepted) })
 	second.after(2*time.Second, func() { second.SignalWorkflow(signals.CloseSignal, map[string]any{}) })
 	second.run(input)
