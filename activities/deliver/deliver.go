@@ -1,5 +1,5 @@
 // Package deliver holds the activities of delivery workflows: one attempt at
-// one order, and the report about a ticket.
+// one order, and the report about a ticket or about a platform's command.
 package deliver
 
 import (
@@ -46,8 +46,10 @@ type Activities struct {
 	Notices Sender
 	// TicketSystem sends orders of the kind ticket.
 	TicketSystem Sender
-	Tickets      Tickets
-	Courier      Courier
+	// Platform sends orders of the kind platform; nil refuses them.
+	Platform Sender
+	Tickets  Tickets
+	Courier  Courier
 	// Channels names the channels that a source's policy tells of a type of
 	// event. The conversation is over when a ticket fails, and cannot tell them.
 	Channels func(source string, kind signals.Type) []string
@@ -67,12 +69,7 @@ func (a *Activities) Attempt(ctx context.Context, attempt delivery.Attempt) (del
 		return delivery.Receipt{}, failed("no worker took the attempt before it expired", delivery.ExpiredError, 0)
 	}
 
-	sender := a.Notices
-	if order.Kind == signals.OrderTicket {
-		sender = a.TicketSystem
-	}
-
-	receipt, err := sendWhole(ctx, sender, order)
+	receipt, err := a.send(ctx, order)
 	a.count(ctx, order, err)
 
 	if err != nil {
@@ -82,6 +79,19 @@ func (a *Activities) Attempt(ctx context.Context, attempt delivery.Attempt) (del
 	a.Log.DebugContext(ctx, "Delivered", attributes(&attempt, slog.String("detail", receipt.Detail))...)
 
 	return receipt, nil
+}
+
+func (a *Activities) send(ctx context.Context, order *signals.Order) (delivery.Receipt, error) {
+	switch {
+	case order.Kind == signals.OrderTicket:
+		return sendWhole(ctx, a.TicketSystem, order)
+	case order.Kind == signals.OrderPlatform && a.Platform == nil:
+		return delivery.Receipt{}, outbound.Permanent("no source's platform takes commands")
+	case order.Kind == signals.OrderPlatform:
+		return sendWhole(ctx, a.Platform, order)
+	default:
+		return sendWhole(ctx, a.Notices, order)
+	}
 }
 
 // explain makes an error fit for Temporal's history, which everybody who sees
@@ -132,14 +142,38 @@ func (a *Activities) count(ctx context.Context, order *signals.Order, err error)
 	}).Counter("parley_delivery_attempts").Inc(1)
 }
 
-// Report says what became of a ticket: first to the store, which everybody
+// Report says what became of an order: of a ticket, see [Activities.reportTicket];
+// of a platform's command to the conversation, which tells people. One that is
+// over has nobody left to move the chat for.
+func (a *Activities) Report(ctx context.Context, report delivery.Report) error {
+	switch {
+	case report.Event.Ticket != nil:
+		return a.reportTicket(ctx, report)
+	case report.Event.Note != nil:
+		return a.reportCommand(ctx, report)
+	default:
+		return temporal.NewNonRetryableApplicationError("the report names neither a ticket nor a command", "BadReport", nil)
+	}
+}
+
+func (a *Activities) reportCommand(ctx context.Context, report delivery.Report) error {
+	if report.Event.Note.Kind == signals.NotePlatformFailed {
+		a.Log.ErrorContext(ctx, "A platform did not carry out a command", "source", report.Key.Source,
+			"conversation", report.Key.Conversation, "reason", report.Event.Note.Text)
+	}
+
+	if err := a.Courier.Tell(ctx, report.Key, []signals.Event{report.Event}); err != nil {
+		return fmt.Errorf("report command %s: %w", report.Event.ID, err)
+	}
+
+	return nil
+}
+
+// reportTicket says what became of a ticket: first to the store, which everybody
 // reads it from, then to the conversation, if it still runs, and to the
 // channels that the policy names. Each step may be repeated.
-func (a *Activities) Report(ctx context.Context, report delivery.Report) error {
+func (a *Activities) reportTicket(ctx context.Context, report delivery.Report) error {
 	event := report.Event
-	if event.Ticket == nil {
-		return temporal.NewNonRetryableApplicationError("the report names no ticket", "BadReport", nil)
-	}
 
 	err := a.Tickets.Update(ctx, *event.Ticket, report.Key.Source, report.Key.Conversation)
 
@@ -193,6 +227,8 @@ func attributes(attempt *delivery.Attempt, more ...any) []any {
 		list = append(list, slog.String("source", order.Event.Source), slog.String("conversation", order.Event.Conversation))
 	case order.Ticket != nil:
 		list = append(list, slog.String("source", order.Ticket.Source), slog.String("conversation", order.Ticket.Conversation))
+	case order.Platform != nil:
+		list = append(list, slog.String("conversation", order.Platform.Chat))
 	}
 
 	return append(list, more...)

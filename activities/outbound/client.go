@@ -25,8 +25,8 @@ const (
 	// answerTimeout is how long a receiver may think; custom webhooks are
 	// promised five seconds.
 	answerTimeout = 5 * time.Second
-	// maxAnswer bounds what is read of an answer, in bytes; so much again may
-	// its headers be.
+	// maxAnswer bounds what is read of an answer, in bytes, unless the request
+	// says otherwise; so much again may its headers be.
 	maxAnswer = 64 << 10
 	// maxReason bounds an error's text, in bytes.
 	maxReason = 300
@@ -41,6 +41,8 @@ type Request struct {
 	URL    string
 	Header http.Header
 	Body   []byte
+	// MaxAnswer bounds what is read of the answer, in bytes; 0 is 64 KiB.
+	MaxAnswer int
 }
 
 // Response is what came back.
@@ -127,13 +129,18 @@ func (c *Client) Post(ctx context.Context, request *Request) (*Response, error) 
 	}
 	defer answer.Body.Close()
 
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
+	limit := maxAnswer
+	if request.MaxAnswer > 0 {
+		limit = request.MaxAnswer
+	}
+
+	body, err := io.ReadAll(io.LimitReader(answer.Body, int64(limit)+1))
 	response := &Response{Status: answer.StatusCode, Header: answer.Header, Body: body, Took: time.Since(begun)}
 
 	// The status has come: what the receiver did is decided, whatever becomes
 	// of the rest.
-	if err != nil || len(body) > maxAnswer {
-		response.Body, response.Cut = body[:min(len(body), maxAnswer)], true
+	if err != nil || len(body) > limit {
+		response.Body, response.Cut = body[:min(len(body), limit)], true
 	}
 
 	return response, nil
