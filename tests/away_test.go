@@ -41,7 +41,8 @@ func TestTemporalAway(t *testing.T) {
 
 	other := newInstall(t, calm)
 	temporal := other.start(t)
-	parley := apart(t, calm, temporal, "apart").start(t)
+	one := apart(t, calm, temporal, "apart")
+	parley := one.start(t)
 	keys := make([]signals.Key, conversations)
 
 	for i := range keys {
@@ -98,6 +99,15 @@ func TestTemporalAway(t *testing.T) {
 		require.Eventually(t, func() bool { return parley.status("/readyz") == http.StatusOK && !parley.inbox().Behind },
 			20*time.Second, 50*time.Millisecond)
 	}
+
+	// Stopped while Temporal hangs, it leaves the rest to its next start.
+	require.NoError(t, temporal.command.Process.Signal(syscall.SIGSTOP))
+	send(during)
+	require.Less(t, parley.stop(syscall.SIGTERM), 10*time.Second)
+	require.NoError(t, temporal.command.Process.Signal(syscall.SIGCONT))
+
+	parley = one.start(t)
+	parley.requireApplied(keys, int64(sent))
 }
 
 // requireAway wants a process to know, and to say, that Temporal does not answer.

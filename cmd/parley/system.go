@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -60,16 +58,6 @@ type system struct {
 	stops []stop
 }
 
-// stop ends one part.
-type stop struct {
-	what string
-	do   func(ctx context.Context) error
-}
-
-func (s *system) later(what string, do func(ctx context.Context) error) {
-	s.stops = append(s.stops, stop{what: what, do: do})
-}
-
 // up starts every part. After an error down ends those that run.
 func (s *system) up(ctx context.Context) error {
 	if err := s.settings.HTTP.Validate(); err != nil {
@@ -77,7 +65,8 @@ func (s *system) up(ctx context.Context) error {
 	}
 
 	for _, part := range []func(context.Context) error{
-		s.claim, s.startProfiles, s.startMetrics, s.openStores, s.startTemporal, s.startCourier, s.buildEdge, s.startWorker, s.startInbox,
+		s.claim, s.startProfiles, s.startMetrics, s.openStores, s.startTemporal, s.startCourier, s.buildEdge, s.startWorker,
+		s.openDesks, s.startInbox,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -85,28 +74,6 @@ func (s *system) up(ctx context.Context) error {
 	}
 
 	return nil
-}
-
-// down stops what runs; it takes at most stopPatience, and does so even though
-// the context that ended Parley is over.
-func (s *system) down(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
-	defer cancel()
-
-	var errs []error
-
-	for _, each := range slices.Backward(s.stops) {
-		begun := time.Now()
-		if err := each.do(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("stop %s: %w", each.what, err))
-		}
-
-		s.log.DebugContext(ctx, "stopped", slog.String("part", each.what), slog.Duration("took", time.Since(begun)))
-	}
-
-	s.stops = nil
-
-	return errors.Join(errs...)
 }
 
 // claim keeps other processes off the data directory, whoever runs Temporal.
@@ -231,7 +198,7 @@ func (s *system) startCourier(context.Context) error {
 
 	config.Observer = s.metrics
 	s.courier = courier.New(s.temporal, config, s.log)
-	s.later("courier", s.courier.Close)
+	s.later("courier", within(forwardingPatience, s.courier.Close))
 
 	return nil
 }
@@ -256,17 +223,16 @@ func (s *system) startWorker(context.Context) error {
 		Sender: s.courier, Desks: s.courier, Printer: notifier, Sessions: s.sessions, Archive: ledger{s.inbox}, Past: s.sessions,
 	}
 
-	running := worker.New(s.temporal, s.settings.Worker, s.book.Snapshot, deciding, delivering)
+	running := worker.New(s.temporal, s.settings.Worker, worker.Under{Source: s.book.Snapshot, Desk: s.file.desks.Snapshot},
+		deciding, delivering, s.seating(requests))
 	if err := running.Start(); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
 
-	s.later("worker", func(context.Context) error {
+	s.later("worker", within(workerPatience, waiting(func() {
 		running.Stop()
 		requests.Close()
-
-		return nil
-	})
+	})))
 
 	return nil
 }
@@ -309,7 +275,7 @@ func (s *system) startInbox(ctx context.Context) error {
 	})
 
 	s.inbox.Start(s.courier)
-	s.later("inbox", s.inbox.Stop)
+	s.later("inbox", within(forwardingPatience, s.inbox.Stop))
 	s.later("HTTP", s.edge.Shutdown)
 
 	go s.prune(ctx)
