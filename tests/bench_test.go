@@ -119,8 +119,11 @@ func (b *bench) work(t *testing.T, store *tickets.Store, kept *inbox.Inbox) {
 		return snapshot
 	}
 
-	running := worker.New(b.client, worker.Config{StickyCache: 2000}, under,
-		&dispatch.Activities{Sender: b.gate, Desks: b.courier, Printer: notifier, Sessions: b.gate, Archive: archive{kept}, Past: b.gate},
+	desks, err := policy.NewDesks(nil, nil)
+	require.NoError(t, err)
+
+	running := worker.New(b.client, worker.Config{StickyCache: 2000}, worker.Under{Source: under, Desk: desks.Snapshot},
+		&dispatch.Activities{Sender: b.gate, Desks: unheard{}, Printer: notifier, Sessions: b.gate, Archive: archive{kept}, Past: b.gate},
 		&deliver.Activities{
 			Notices: notifier, Tickets: store, Courier: b.courier, Log: silent,
 			TicketSystem: tickets.NewWebhook(tickets.Config{Kind: tickets.KindWebhook, URL: receivers + "/flaky"}, requests, store),
@@ -261,6 +264,11 @@ type gate struct {
 	hold map[string]chan struct{}
 	held map[string]int
 }
+
+// unheard is no desk: the tests say what one would say.
+type unheard struct{}
+
+func (unheard) Asks(context.Context, string, []signals.Ask) error { return nil }
 
 func newGate(sender *courier.Courier, store *tickets.Store) *gate {
 	return &gate{courier: sender, store: store, fail: map[string]int{}, hold: map[string]chan struct{}{}, held: map[string]int{}}

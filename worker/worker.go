@@ -11,6 +11,7 @@ import (
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/workflows/conversation"
 	"github.com/parleyhq/parley/workflows/delivery"
+	"github.com/parleyhq/parley/workflows/desk"
 	"github.com/parleyhq/parley/workflows/policy"
 )
 
@@ -43,6 +44,13 @@ const (
 	attempts        = 200
 )
 
+// Under says what workflows run under, by the configuration.
+type Under struct {
+	// Source is asked by conversations, Desk by desks.
+	Source func(source string) policy.Snapshot
+	Desk   func(desk string) policy.DeskSnapshot
+}
+
 // Worker runs workflows and their activities. Attempts at deliveries have a
 // task queue and slots of their own: receivers that keep them waiting hold
 // nothing else up.
@@ -51,7 +59,7 @@ type Worker struct {
 }
 
 // New assembles the worker with every workflow and the given activities on it.
-func New(temporal client.Client, config Config, under func(source string) policy.Snapshot, provided ...Activities) *Worker {
+func New(temporal client.Client, config Config, under Under, provided ...Activities) *Worker {
 	sdkworker.SetStickyWorkflowCacheSize(config.StickyCache)
 
 	worker := &Worker{
@@ -72,7 +80,8 @@ func New(temporal client.Client, config Config, under func(source string) policy
 		}),
 	}
 
-	(&conversation.Workflows{Under: under}).Register(worker.workflows)
+	(&conversation.Workflows{Under: under.Source}).Register(worker.workflows)
+	(&desk.Workflows{Under: under.Desk}).Register(worker.workflows)
 	delivery.Register(worker.workflows)
 
 	for _, each := range provided {

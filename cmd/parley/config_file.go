@@ -38,7 +38,8 @@ type configFile struct {
 	Channels map[string]channelConfig
 	Tickets  ticketsConfig
 	Network  networkConfig
-	Desks    map[string]deskConfig
+	// Desks are as they are written.
+	Desks map[string]policy.Desk
 	// Variables are the environment variables that the file uses, in order of
 	// appearance.
 	Variables []string
@@ -49,6 +50,8 @@ type configFile struct {
 	hours     map[string]*policy.Hours
 	// sources is nil where the file does not say.
 	sources []policy.Source
+	// desks are all of them, checked.
+	desks   *policy.Desks
 	decoder *decoder
 }
 
@@ -180,7 +183,7 @@ func parseConfig(data []byte, lookup lookupEnv) (*configFile, error) {
 		decoder: newDecoder(),
 		file: &configFile{
 			Channels: map[string]channelConfig{policy.LogChannel: {Kind: channelLog}},
-			Desks:    map[string]deskConfig{}, Variables: variables.used,
+			Desks:    map[string]policy.Desk{}, Variables: variables.used,
 			policies: map[string]policy.Layer{}, hours: map[string]*policy.Hours{},
 			calendars: map[string]policy.Calendar{},
 		},
@@ -248,6 +251,11 @@ func (l *configLoader) finish() (*configFile, error) {
 		faults = append(faults, err)
 	}
 
+	l.file.desks, err = policy.NewDesks(l.file.Desks, l.file.hours)
+	if err != nil {
+		faults = append(faults, err)
+	}
+
 	if err := errors.Join(faults...); err != nil {
 		return nil, l.decoder.locate(err)
 	}
@@ -300,12 +308,10 @@ func (l *configLoader) policy(name, field string, n *node) {
 }
 
 func (l *configLoader) desk(name, field string, n *node) {
-	l.checker.name(field, name)
-
-	var desk deskConfig
+	desk := policy.NewDesk()
 
 	l.decoder.decode(n, &desk, field)
-	l.checker.desk(field, &desk, l.file.hours)
+	l.checker.desk(field, &desk)
 	l.file.Desks[name] = desk
 }
 

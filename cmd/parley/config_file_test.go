@@ -64,9 +64,9 @@ func TestDocumentedFileIsTheDefaults(t *testing.T) {
 		"log": {Kind: "log"},
 		"ops": {Kind: "webhook", URL: "https://hooks.example.com/parley", Secret: "ops-s3cret"},
 	}, file.Channels)
-	require.Equal(t, map[string]deskConfig{"support": {
-		Strategy: "least_busy", Agents: []agentConfig{{ID: "smith@example.com", Slots: 4, Skills: []string{"billing"}}},
-	}}, file.Desks)
+	support := policy.NewDesk()
+	support.Agents = []policy.DeskAgent{{ID: "smith@example.com", Slots: 4, Skills: []string{"billing"}}}
+	require.Equal(t, map[string]policy.Desk{"support": support}, file.Desks)
 	require.Equal(t, ticketsConfig{Kind: "store"}, file.Tickets)
 	require.Empty(t, file.Network.Allow)
 	require.Equal(t, []string{"LIVECHAT_SECRET", "OPS_SECRET"}, file.Variables)

@@ -62,21 +62,6 @@ func (n *privateNetwork) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// deskConfig is a queue with its agents.
-type deskConfig struct {
-	Strategy string          `yaml:"strategy" desc:"which free agent is asked first"`
-	Wrapup   policy.Duration `yaml:"wrapup"   desc:"an agent's pause after a conversation"`
-	Hours    string          `yaml:"hours"    desc:"calendar in which the desk is open; empty is always"`
-	Agents   []agentConfig   `yaml:"agents"`
-}
-
-// agentConfig is one agent of a desk.
-type agentConfig struct {
-	ID     string   `yaml:"id"     desc:"the agent's id on the platform"`
-	Slots  int      `yaml:"slots"  desc:"conversations at a time"`
-	Skills []string `yaml:"skills" desc:"groups that the agent knows about"`
-}
-
 // checker collects what is wrong in the sections that no other package checks.
 type checker struct {
 	faults []error
@@ -152,20 +137,12 @@ func (c *checker) network(field string, network *networkConfig) {
 	}
 }
 
-func (c *checker) desk(field string, desk *deskConfig, hours map[string]*policy.Hours) {
-	if desk.Hours != "" && hours[desk.Hours] == nil {
-		c.addf(field+".hours", "there are no hours called %q", desk.Hours)
-	}
-
-	for i := range desk.Agents {
-		at := fmt.Sprintf("%s.agents[%d]", field, i)
-
-		if desk.Agents[i].ID == "" {
-			c.addf(at+".id", "is missing")
-		}
-
-		if desk.Agents[i].Slots < 0 {
-			c.addf(at+".slots", "must be at least 0")
-		}
+// desk checks what the desk itself does not: the address of its webhook.
+func (c *checker) desk(field string, desk *policy.Desk) {
+	switch assign := &desk.Assign; {
+	case assign.URL != "":
+		c.url(field+".assign.url", assign.URL)
+	case assign.Secret != "":
+		c.addf(field+".assign.url", "is missing; without it nobody is asked and the secret signs nothing")
 	}
 }

@@ -27,6 +27,7 @@ const (
 
 const (
 	defaultSlots         = 1
+	maxAssignTimeout     = defaultAssignTimeout
 	maxSlots             = 1000
 	maxDeskAgents        = 500
 	maxSkills            = 20
@@ -56,7 +57,7 @@ type Desk struct {
 
 // DeskAssign is a webhook that is asked for an agent before each invitation.
 type DeskAssign struct {
-	URL     string   `yaml:"url"     desc:"address that is asked who shall have a conversation; empty asks nobody"`
+	URL     string   `yaml:"url"     desc:"address that is asked who shall have a conversation; empty asks nobody" secret:"path"`
 	Secret  string   `yaml:"secret"  desc:"what the question is signed with"                                      secret:"true"`
 	Timeout Duration `yaml:"timeout" desc:"how long an answer may take"`
 }
@@ -107,8 +108,8 @@ func (d *Desk) validate(f *faults, field string) {
 	oneOf(f, field+".strategy", d.Strategy, StrategyLeastBusy, StrategyLongestIdle, StrategyRoundRobin, StrategyPriority)
 	slotsWithin(f, field+".slots", d.Slots, 1)
 
-	if d.Assign.URL != "" && (d.Assign.Timeout <= 0 || d.Assign.Timeout > 2*defaultAssignTimeout) {
-		f.addf(field+".assign.timeout", "must be more than 0s and at most %s", 2*defaultAssignTimeout)
+	if d.Assign.URL != "" && (d.Assign.Timeout <= 0 || d.Assign.Timeout > maxAssignTimeout) {
+		f.addf(field+".assign.timeout", "must be more than 0s and at most %s", maxAssignTimeout)
 	}
 
 	if len(d.Agents) > maxDeskAgents {

@@ -24,6 +24,7 @@ import (
 	"github.com/parleyhq/parley/webhooks/inbox"
 	"github.com/parleyhq/parley/worker"
 	"github.com/parleyhq/parley/worker/embedded"
+	"github.com/parleyhq/parley/workflows/policy"
 )
 
 const (
@@ -114,8 +115,13 @@ func (n *naive) run(ctx context.Context, dir string, all settings) error {
 		return err
 	}
 
+	desks, err := policy.NewDesks(nil, nil)
+	if err != nil {
+		return fmt.Errorf("make no desks: %w", err)
+	}
+
 	printer := notify.New(nil, nil, notify.NewPrinter(os.Stdout, nil))
-	running := worker.New(n.temporal, all.Worker, book.Snapshot,
+	running := worker.New(n.temporal, all.Worker, worker.Under{Source: book.Snapshot, Desk: desks.Snapshot},
 		&dispatch.Activities{Sender: nowhere{}, Desks: nowhere{}, Printer: printer, Sessions: n.store, Archive: nowhere{}, Past: n.store})
 
 	if err := running.Start(); err != nil {

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/parleyhq/parley/activities/desk"
+	"github.com/parleyhq/parley/activities/outbound"
+	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/policy"
+)
+
+const (
+	// deskTry bounds one attempt to start a desk, deskPause is between two.
+	deskTry   = 10 * time.Second
+	deskPause = 2 * time.Second
+	// deskTask is as for every workflow of Parley's.
+	deskTask = 2 * time.Second
+)
+
+// seating are the activities of desks.
+func (s *system) seating(requests *outbound.Client) *desk.Activities {
+	return &desk.Activities{Courier: s.courier, Workflow: s.temporal, Webhook: requests, Assign: s.assignOf, Log: s.log}
+}
+
+func (s *system) assignOf(name string) policy.DeskAssign {
+	known, _ := s.file.desks.Desk(name)
+
+	return known.Assign
+}
+
+// desks are those that the configuration knows.
+func (s *system) desks() []string { return s.file.desks.Names() }
+
+// openDesks starts every desk, so that one that was terminated asks who counts on
+// it before anybody comes, and makes those that run read the configuration, which
+// may be another than at the last start. It goes on in the background: a desk
+// that cannot be reached keeps nobody waiting.
+func (s *system) openDesks(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+
+	go func() {
+		defer close(done)
+
+		waiting := s.desks()
+		for len(waiting) > 0 && ctx.Err() == nil {
+			waiting = slices.DeleteFunc(waiting, func(name string) bool { return s.openDesk(ctx, name) })
+
+			if len(waiting) == 0 {
+				return
+			}
+
+			select {
+			case <-time.After(deskPause):
+			case <-ctx.Done():
+			}
+		}
+	}()
+
+	s.later("desks", func(context.Context) error {
+		cancel()
+		<-done
+
+		return nil
+	})
+
+	return nil
+}
+
+// openDesk reports whether a desk runs and has read the configuration.
+func (s *system) openDesk(ctx context.Context, name string) bool {
+	ctx, cancel := context.WithTimeout(ctx, deskTry)
+	defer cancel()
+
+	if err := s.reload(ctx, name); err != nil {
+		if ctx.Err() == nil {
+			s.log.WarnContext(ctx, "a desk could not be started; it is tried again", slog.String("desk", name), slog.Any("error", err))
+		}
+
+		return false
+	}
+
+	return true
+}
+
+func (s *system) reload(ctx context.Context, name string) error {
+	start := s.temporal.NewWithStartWorkflowOperation(client.StartWorkflowOptions{
+		ID: signals.DeskWorkflowID(name), TaskQueue: signals.TaskQueue, WorkflowTaskTimeout: deskTask, StaticSummary: "Desk " + name,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+	}, signals.DeskWorkflow)
+
+	handle, err := s.temporal.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
+		StartWorkflowOperation: start,
+		UpdateOptions: client.UpdateWorkflowOptions{
+			UpdateName: signals.ReloadUpdate, WaitForStage: client.WorkflowUpdateStageCompleted, Args: []any{struct{}{}},
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("start desk %s: %w", name, err)
+	}
+
+	if err := handle.Get(ctx, nil); err != nil {
+		return fmt.Errorf("let desk %s read its configuration: %w", name, err)
+	}
+
+	return nil
+}
