@@ -69,6 +69,9 @@ type Machine struct {
 	sought       []string
 	missing      map[string]bool
 	flying       []flight
+	// later could not be told, and is again at laterAt.
+	later   []*talk
+	laterAt stamp
 
 	asking   int
 	question []asked

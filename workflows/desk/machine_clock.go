@@ -7,7 +7,10 @@ import (
 // Tick does what is due by now: doubts, pauses that are over, hours that began or
 // ended. What it gives away is as after [Machine.Settle].
 func (m *Machine) Tick(now time.Time) {
-	m.doubt(m.advance(now))
+	at := m.advance(now)
+
+	m.resume(at)
+	m.doubt(at)
 	m.Settle(now)
 }
 
@@ -17,20 +20,11 @@ func (m *Machine) NextDeadline(now time.Time) (time.Time, string, bool) {
 	at := m.advance(now)
 	next := nearest{after: at}
 
-	if m.settles(at) && len(m.line.list) > 0 {
-		next.add(m.settling, "open conversations")
+	if len(m.later) > 0 {
+		next.add(m.laterAt, "not reached")
 	}
 
-	wait := m.Under.SkillWait.Std()
-	open := m.Under.Hours.Open(now)
-
-	for _, t := range m.line.list {
-		next.add(t.Rest, "pause")
-
-		if open && wait > 0 && len(t.skills()) > 0 {
-			next.add(t.Since.plus(wait), "skills")
-		}
-	}
+	m.nextInLine(&next, now, at)
 
 	for _, a := range m.staff {
 		if len(m.line.list) > 0 && a.accepts() {
@@ -44,17 +38,37 @@ func (m *Machine) NextDeadline(now time.Time) (time.Time, string, bool) {
 		}
 	}
 
-	if len(m.line.list) > 0 {
-		if change, ok := m.Under.Hours.Change(now); ok {
-			next.add(stampOf(change.Add(time.Millisecond-1)), "hours")
-		}
-	}
-
 	if due := m.firstDoubt(m.short(at)); due > 0 {
 		next.add(max(due, m.sweptAt.plus(sweepEvery), at+1), "doubts")
 	}
 
 	return next.at.time(), next.name, next.at > 0
+}
+
+// nextInLine adds what those in line wait for.
+func (m *Machine) nextInLine(next *nearest, now time.Time, at stamp) {
+	if len(m.line.list) == 0 {
+		return
+	}
+
+	if m.settles(at) {
+		next.add(m.settling, "open conversations")
+	}
+
+	if change, ok := m.Under.Hours.Change(now); ok {
+		next.add(stampOf(change.Add(time.Millisecond-1)), "hours")
+	}
+
+	wait := m.Under.SkillWait.Std()
+	open := m.Under.Hours.Open(now)
+
+	for _, t := range m.line.list {
+		next.add(t.Rest, "pause")
+
+		if open && wait > 0 && len(t.skills()) > 0 {
+			next.add(t.Since.plus(wait), "skills")
+		}
+	}
 }
 
 // nearest is the nearest of several deadlines in the future.

@@ -21,6 +21,8 @@ const (
 	// settlesFor is how long a desk that was started empty waits for its open
 	// conversations, before it offers anything.
 	settlesFor = 5 * time.Second
+	// laterAfter is when a conversation that could not be reached is told again.
+	laterAfter = 15 * time.Second
 	// sweepEvery is the least time between two looks for whom to doubt.
 	sweepEvery = 5 * time.Second
 )

@@ -30,6 +30,7 @@ type flight struct {
 func (m *Machine) owe(t *talk, what owed) {
 	switch what {
 	case owesOffer:
+		t.pass(t.Owes & (owesRound | owesNone))
 		t.Owes &^= owesRound | owesNone
 	case owesNone:
 		t.Owes &^= owesRound
@@ -63,6 +64,10 @@ func (m *Machine) owingIDs() []string {
 	}
 
 	for _, t := range m.owing {
+		add(t)
+	}
+
+	for _, t := range m.later {
 		add(t)
 	}
 
@@ -166,21 +171,22 @@ func (m *Machine) absence(id string) string {
 
 // Dispatched takes in that what was taken has arrived, except with those that do
 // not run: they are dropped, their slots are free.
-func (m *Machine) Dispatched(gone []signals.Key, now time.Time) {
-	m.advance(now)
+func (m *Machine) Dispatched(gone []signals.Key, now time.Time) { m.DispatchedBut(gone, nil, now) }
 
-	away := make(map[string]bool, len(gone))
-
-	for _, key := range gone {
-		if id, err := idOf(key); err == nil {
-			away[id] = true
-		}
-	}
+// DispatchedBut is [Machine.Dispatched] for a dispatch that could not be brought
+// to some conversations: what they were to be told is said again after a while,
+// and nobody else waits for them.
+func (m *Machine) DispatchedBut(gone, unreached []signals.Key, now time.Time) {
+	at := m.advance(now)
+	away, failed := idSet(gone), idSet(unreached)
 
 	for i := range m.flying {
 		flown := &m.flying[i]
 
 		switch t := flown.talk; {
+		case failed[flown.id()]:
+			m.recall(flown, &m.later)
+			m.laterAt = at.plus(laterAfter)
 		case t == nil && flown.sought != "" && away[flown.sought]:
 			m.found(flown.sought)
 		case t == nil:
@@ -208,34 +214,81 @@ func (m *Machine) DispatchFailed() {
 	again := m.flying
 	m.flying = nil
 
-	var owing []*talk
+	owing := make([]*talk, 0, len(again)+len(m.owing))
 
 	for i := range again {
-		flown := &again[i]
-
-		switch t := flown.talk; {
-		case flown.turned != nil:
-			m.refused = append(m.refused, *flown.turned)
-		case flown.sought != "" && m.missing[flown.sought]:
-			m.sought = append(m.sought, flown.sought)
-		case t == nil:
-		default:
-			what := t.flying
-			t.flying = 0
-
-			if what == 0 || m.talks[t.ID] != t || t.Session != flown.session || t.Number != flown.number {
-				continue
-			}
-
-			if t.Owes == 0 {
-				owing = append(owing, t)
-			}
-
-			t.Owes |= still(t, what)
-		}
+		m.recall(&again[i], &owing)
 	}
 
 	m.owing = append(owing, m.owing...)
+}
+
+// recall notes what of a flight has to be said again.
+func (m *Machine) recall(flown *flight, to *[]*talk) {
+	switch t := flown.talk; {
+	case flown.turned != nil:
+		m.refused = append(m.refused, *flown.turned)
+	case flown.sought != "" && m.missing[flown.sought]:
+		m.sought = append(m.sought, flown.sought)
+	case t == nil:
+	default:
+		what := t.flying
+		t.flying = 0
+
+		if what == 0 || m.talks[t.ID] != t || t.Session != flown.session || t.Number != flown.number {
+			return
+		}
+
+		if t.Owes == 0 {
+			*to = append(*to, t)
+		}
+
+		holds := still(t, what)
+		t.pass(what &^ holds)
+		t.Owes |= holds
+	}
+}
+
+// pass takes in that something is not said any more: whoever did not hear that
+// there is nobody is told so when it is so again.
+func (t *talk) pass(what owed) {
+	if what&owesNone != 0 {
+		t.Told = ""
+	}
+}
+
+// resume says again what could not be brought to its conversations.
+func (m *Machine) resume(at stamp) {
+	if len(m.later) == 0 || m.laterAt > at {
+		return
+	}
+
+	m.owing = append(m.owing, m.later...)
+	m.later, m.laterAt = nil, 0
+}
+
+// id is that of the conversation that a flight goes to.
+func (f *flight) id() string {
+	switch {
+	case f.talk != nil:
+		return f.talk.ID
+	case f.turned != nil:
+		return f.turned.ID
+	default:
+		return f.sought
+	}
+}
+
+func idSet(keys []signals.Key) map[string]bool {
+	ids := make(map[string]bool, len(keys))
+
+	for _, key := range keys {
+		if id, err := idOf(key); err == nil {
+			ids[id] = true
+		}
+	}
+
+	return ids
 }
 
 // still is what of it holds yet.

@@ -608,6 +608,29 @@ func TestDispatchFails(t *testing.T) {
 	require.Equal(t, []string{"3 offer a"}, s.hear())
 }
 
+// TestUnreached: one that cannot be reached keeps nobody waiting.
+func TestUnreached(t *testing.T) {
+	t.Parallel()
+
+	s := newScene(t, staff(3, "a"))
+	s.tell(1, request, "")
+	s.tell(2, request, "")
+	s.Tick(s.now)
+	require.Len(t, s.TakeOffers(9, s.now), 2)
+	s.DispatchedBut(nil, []signals.Key{key(1)}, s.now)
+	require.Equal(t, []string{"3 offer a"}, s.say(3, request, ""))
+	require.Empty(t, s.pass(14*time.Second))
+	s.restart()
+	require.Equal(t, []string{"1 offer a"}, s.hear(), "another run tries at once")
+
+	s.tell(1, request, "", func(need *signals.Need) { need.Skills = []string{"x"} })
+	s.Tick(s.now)
+	require.Len(t, s.TakeOffers(9, s.now), 1)
+	s.DispatchedBut(nil, []signals.Key{key(1)}, s.now)
+	require.Empty(t, s.pass(14*time.Second))
+	require.Equal(t, []string{"1 round 1"}, s.pass(time.Second))
+}
+
 // TestStartedEmpty: a desk that was terminated asks those it may still have, and
 // gives nothing away meanwhile.
 func TestStartedEmpty(t *testing.T) {

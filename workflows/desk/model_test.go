@@ -149,6 +149,15 @@ func (p *play) settle() {
 			continue
 		}
 
+		if p.dice(8) {
+			// One of them cannot be reached.
+			lost := said[p.from.IntN(len(said))].Key
+			p.arrive(slices.DeleteFunc(slices.Clone(said), func(one desk.Addressed) bool { return one.Key == lost }))
+			p.desk.DispatchedBut(gone, []signals.Key{lost}, p.now)
+
+			continue
+		}
+
 		p.arrive(said)
 		p.desk.Dispatched(gone, p.now)
 	}
@@ -299,7 +308,9 @@ func (p *play) invite(who *person, offer *signals.Offer) {
 		return
 	}
 
-	round := fmt.Sprintf("%d/%d/%s", who.series, offer.Round, offer.Agent)
+	// When the desk opens again, the rounds begin anew.
+	opened := !offer.At.Before(at(5 * time.Minute))
+	round := fmt.Sprintf("%d/%v/%d/%s", who.series, opened, offer.Round, offer.Agent)
 	if !p.forgets {
 		require.NotContains(p, who.tried, round, "offered twice in a round")
 	}

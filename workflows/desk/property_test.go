@@ -29,6 +29,15 @@ func newPlay(rt *rapid.T, changes ...func(s *policy.DeskSnapshot)) *play {
 	snapshot.Wrapup = policy.Duration(from.IntN(2)) * policy.Duration(20*time.Second)
 	snapshot.SkillWait = policy.Duration(from.IntN(2)) * policy.Duration(time.Minute)
 
+	if from.IntN(3) == 0 {
+		// Shut for three minutes in the midst of it.
+		calendar := policy.Calendar{Zone: "UTC", Days: map[string][]string{"mon-sun": {"00:00-10:02", "10:05-24:00"}}}
+		hours, err := calendar.Hours("hours")
+		require.NoError(rt, err)
+
+		snapshot.Hours = hours
+	}
+
 	p := &play{T: rt, from: from, now: epoch(), attempts: map[signals.Key]int64{}, desk: desk.New(snapshot, epoch())}
 
 	for n := range 1 + from.IntN(8) {

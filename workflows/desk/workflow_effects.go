@@ -31,9 +31,14 @@ type Dispatch struct {
 	Offers []Addressed `json:"offers"`
 }
 
-// Dispatched tells which conversations of a [Dispatch] do not run.
+// Dispatched tells which conversations of a [Dispatch] were not told.
 type Dispatched struct {
+	// Gone do not run.
 	Gone []signals.Key `json:"gone,omitempty"`
+	// Unreached are those that an attempt could not reach while it could reach
+	// others: they are told later, and nobody waits for them. A dispatch that
+	// reaches nobody fails as a whole.
+	Unreached []signals.Key `json:"unreached,omitempty"`
 }
 
 const (
@@ -111,7 +116,7 @@ func (d *desk) collect(ctx workflow.Context) {
 			d.machine.DispatchFailed()
 			workflow.GetLogger(ctx).Error("Dispatch failed; it is tried again.", "desk", d.name, "error", err, "retry_at", d.retryAt)
 		} else {
-			d.machine.Dispatched(done.Gone, now)
+			d.machine.DispatchedBut(done.Gone, done.Unreached, now)
 		}
 	}
 

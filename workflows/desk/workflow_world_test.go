@@ -92,7 +92,7 @@ func (w *world) dispatch(_ context.Context, payload desk.Dispatch) (desk.Dispatc
 	}
 
 	w.dispatched = append(w.dispatched, payload)
-	w.events++ // the marker
+	w.events += 6 // scheduled, started, completed, and a task
 
 	var done desk.Dispatched
 
