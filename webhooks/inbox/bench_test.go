@@ -100,6 +100,10 @@ func compare(b *testing.B, callers int, forwarding bool) {
 	b.ReportMetric(float64(latencies[len(latencies)*99/100].Microseconds()), "p99-µs")
 	b.ReportMetric(0, "ns/op")
 
+	report, err := in.Report(b.Context())
+	require.NoError(b, err)
+	b.ReportMetric(float64(report.Commit.P50), "group")
+
 	require.NoError(b, in.Stop(context.Background()))
 	require.NoError(b, db.Close())
 	floor.close()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -95,6 +96,9 @@ func (in *Inbox) write() {
 		queue := in.takeJobs()
 		if len(queue) > 0 {
 			w.do(in.base, queue)
+			// Those who have just been answered may come again right away, and
+			// go along with those who wait.
+			runtime.Gosched()
 
 			continue
 		}
