@@ -127,13 +127,17 @@ func (w *world) judgeDeliveries() {
 }
 
 // judgeTasks looks into the histories for workflow tasks that failed by
-// themselves. A task may time out with its worker, and a close may lose against
-// a signal: both are tried again.
+// themselves. A task may time out with its worker, a close may lose against a
+// signal, and a server that cannot write takes no heartbeat: all are tried again.
 func (w *world) judgeTasks(sessions map[string]int) {
 	for id := range sessions {
 		for _, event := range w.events(id) {
 			failed := event.GetWorkflowTaskFailedEventAttributes()
 			if failed == nil {
+				continue
+			}
+
+			if strings.HasPrefix(failed.GetFailure().GetMessage(), "error sending workflow task heartbeat") {
 				continue
 			}
 
