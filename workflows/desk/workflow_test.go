@@ -67,7 +67,7 @@ func TestClocks(t *testing.T) {
 	w.say(0, 1, request, "", 0)
 	w.after(46*time.Second, func() { require.Equal(t, []string{"1 offer a", "1 check"}, w.said()) })
 	w.say(50*time.Second, 1, declined, "a", 1)
-	w.after(70*time.Second+time.Millisecond, func() {
+	w.after(71*time.Second, func() {
 		require.Equal(t, []string{"1 offer a", "1 check", "1 round 1", "1 offer a"}, w.said())
 	})
 	w.say(80*time.Second, 1, accepted, "a", 2)
