@@ -22,6 +22,7 @@ import (
 	"github.com/parleyhq/parley/signals/dialects"
 	"github.com/parleyhq/parley/webhooks"
 	"github.com/parleyhq/parley/webhooks/inbox"
+	"github.com/parleyhq/parley/webhooks/presence"
 	"github.com/parleyhq/parley/worker"
 	"github.com/parleyhq/parley/worker/embedded"
 	"github.com/parleyhq/parley/workflows/policy"
@@ -51,6 +52,7 @@ type system struct {
 	sessions  *tickets.Store
 	courier   *courier.Courier
 	metrics   *worker.Metrics
+	presence  *presence.Forwarder
 	edge      *webhooks.Server
 	// profiles is where Go's profiles are served, "" for nowhere.
 	profiles string
@@ -240,9 +242,12 @@ func (s *system) startWorker(context.Context) error {
 // buildEdge builds the HTTP edge and takes its port, so that a taken one shows
 // before anything is promised; it answers from the banner on.
 func (s *system) buildEdge(ctx context.Context) error {
+	s.presence = s.newPresence()
+	s.later("presence", s.presence.Stop)
+
 	//nolint:contextcheck // requests bring contexts of their own
 	edge, err := webhooks.New(s.settings.HTTP, webhooks.Deps{
-		Sources: s.sources, Own: dialects.Table()[policy.DialectParley], Acceptor: s.inbox, Archive: s.inbox,
+		Sources: s.sources, Own: dialects.Table()[policy.DialectParley], Acceptor: s.presence, Archive: s.inbox,
 		Accounts: ledger{s.inbox}, Ledger: ledger{s.inbox}, Inbox: ledger{s.inbox}, Sessions: past{s.sessions},
 		Secrets: s.inbox, Temporal: s.temporal, Database: s.db, Metrics: s.metrics.Handler, Scope: s.metrics.Scope, Log: s.log, Version: version,
 		Now: gatewayClock(),

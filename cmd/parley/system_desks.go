@@ -13,6 +13,7 @@ import (
 	"github.com/parleyhq/parley/activities/desk"
 	"github.com/parleyhq/parley/activities/outbound"
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/webhooks/presence"
 	"github.com/parleyhq/parley/workflows/policy"
 )
 
@@ -35,13 +36,32 @@ func (s *system) assignOf(name string) policy.DeskAssign {
 	return known.Assign
 }
 
-// desks are those that the configuration knows.
-func (s *system) desks() []string { return s.file.desks.Names() }
+// newPresence tells desks what platforms say of their agents: the one that an
+// agent stands on by the configuration, else the one of the agent's source.
+func (s *system) newPresence() *presence.Forwarder {
+	sources := make([]string, 0, len(s.sources))
+	for i := range s.sources {
+		sources = append(sources, s.sources[i].Name)
+	}
+
+	return presence.New(s.inbox, presence.Config{
+		Accounts: ledger{s.inbox}, Courier: s.courier, Sources: sources, Log: s.log,
+		Desk: func(source, agent string) string {
+			if home, known := s.file.desks.Home(agent); known {
+				return home
+			}
+
+			from, _ := s.book.Source(source)
+
+			return from.Desk
+		},
+	})
+}
 
 // openDesks starts every desk, so that one that was terminated asks who counts on
 // it before anybody comes, and makes those that run read the configuration, which
-// may be another than at the last start. It goes on in the background: a desk
-// that cannot be reached keeps nobody waiting.
+// may be another than at the last start. Then they are told of their agents. It
+// goes on in the background: a desk that cannot be reached keeps nobody waiting.
 func (s *system) openDesks(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
@@ -49,18 +69,22 @@ func (s *system) openDesks(ctx context.Context) error {
 	go func() {
 		defer close(done)
 
-		waiting := s.desks()
+		waiting := s.file.desks.Names()
 		for len(waiting) > 0 && ctx.Err() == nil {
 			waiting = slices.DeleteFunc(waiting, func(name string) bool { return s.openDesk(ctx, name) })
 
 			if len(waiting) == 0 {
-				return
+				break
 			}
 
 			select {
 			case <-time.After(deskPause):
 			case <-ctx.Done():
 			}
+		}
+
+		if err := s.presence.Recall(ctx); err != nil && ctx.Err() == nil {
+			s.log.ErrorContext(ctx, "what was said of agents before this start is not known to all desks", slog.Any("error", err))
 		}
 	}()
 
