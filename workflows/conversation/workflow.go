@@ -80,6 +80,9 @@ type conversation struct {
 	underway *underway
 	retryAt  time.Time
 	recorded bool
+	// sealed says that the decision about the ticket follows from history
+	// alone: no task that is made anew decides otherwise.
+	sealed bool
 
 	// pending and stray came after the decision about the ticket.
 	pending      []json.RawMessage

@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/policy"
 )
 
 const (
@@ -20,10 +21,12 @@ const (
 
 // dispatch hands out what is decided, one dispatch at a time.
 //
-// It is no local activity: the effects of one are out before the task that
-// decided them is in history. A task that is made anew, since a signal came or
-// the process was killed, would take in what came meanwhile, decide otherwise
-// and give the same numbers to other orders.
+// The effects of a local activity are out before the task that decided them is
+// in history. A task that is made anew, since a signal came or the process was
+// killed, would take in what came meanwhile, decide otherwise and give the same
+// numbers to other orders. So the dispatch is an activity of its own, and a
+// local one only where that cannot be: see [conversation.closeOut] and
+// [conversation.prints].
 func (c *conversation) dispatch(ctx workflow.Context) {
 	orders, asks := c.machine.TakeOrders(), c.machine.TakeAsks()
 	record := c.machine.Decided && !c.recorded
@@ -44,11 +47,42 @@ func (c *conversation) dispatch(ctx workflow.Context) {
 	}
 
 	c.retryAt = time.Time{}
-	options := dispatchOptions(dispatchSummary(&payload))
 	c.underway = &underway{
 		orders: len(payload.Orders), asks: payload.Asks, stray: len(c.stray), record: record,
-		future: workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), DispatchActivity, payload),
+		future: c.handOver(ctx, &payload),
 	}
+}
+
+func (c *conversation) handOver(ctx workflow.Context, payload *Dispatch) workflow.Future {
+	summary := dispatchSummary(payload)
+
+	if c.sealed || c.prints(payload) {
+		return workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, localOptions(summary)), DispatchActivity, *payload)
+	}
+
+	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, dispatchOptions(summary)), DispatchActivity, *payload)
+}
+
+// prints reports whether a dispatch does no more than print lines in this
+// process: nothing counts them, and one too many does no harm.
+func (c *conversation) prints(payload *Dispatch) bool {
+	return payload.Closed == nil && len(payload.Asks) == 0 && len(payload.Stray) == 0 &&
+		!slices.ContainsFunc(payload.Orders, func(order signals.Order) bool {
+			return order.Target != policy.LogChannel || order.Kind == signals.OrderTicket
+		})
+}
+
+// closeOut ends a session whose grace is over when the alarm says so, before
+// anything is taken in that came with it: then the decision follows from what is
+// in history already, and a task that is made anew decides the same. What comes
+// with it belongs to the next session.
+func (c *conversation) closeOut(ctx workflow.Context) {
+	if c.machine == nil || !c.alarm.fired() || c.machine.Decided || c.machine.Close == nil || c.underway != nil {
+		return
+	}
+
+	c.tick(ctx)
+	c.sealed = c.machine.Decided
 }
 
 // dispatchOptions bound a dispatch. It takes milliseconds; a process that is
@@ -83,6 +117,7 @@ func (u *underway) done() bool { return u != nil && u.future.IsReady() }
 // collect takes in what became of the dispatch and of the alarm.
 func (c *conversation) collect(ctx workflow.Context) {
 	if c.alarm.fired() {
+		c.closeOut(ctx)
 		c.alarm = alarm{}
 	}
 

@@ -54,6 +54,8 @@ func (c *conversation) drain(ctx workflow.Context) {
 		return
 	}
 
+	c.closeOut(ctx)
+
 	now := workflow.Now(ctx)
 
 	for {
