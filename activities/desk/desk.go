@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -57,98 +56,66 @@ func (a *Activities) Register(registry worker.ActivityRegistry) {
 	registry.RegisterActivityWithOptions(a.Choose, activity.RegisterOptions{Name: desk.ChooseActivity})
 }
 
-// dispatchTime is how long one attempt at a dispatch waits for conversations that
-// take nothing; the desk's own bound of an attempt is above it, so that the next
-// one learns who has been told.
-const dispatchTime = 4 * time.Second
-
-// told is how far the attempts before came with a dispatch.
-type told struct {
-	// Done are the places of those who were told, Gone of those who do not run.
-	Done []int `json:"done,omitempty"`
-	Gone []int `json:"gone,omitempty"`
-}
+// dispatchTime is how long a dispatch waits for conversations that take nothing.
+// The desk bounds an attempt by more.
+const dispatchTime = 3 * time.Second
 
 // Dispatch tells each conversation what the desk decided, all of them at a time,
-// and returns which do not run. Who was told by an attempt that failed for others
-// is not told again.
+// and returns which do not run, and which could not be reached while others could.
 func (a *Activities) Dispatch(ctx context.Context, payload desk.Dispatch) (desk.Dispatched, error) {
-	var before told
-
-	if activity.HasHeartbeatDetails(ctx) {
-		if err := activity.GetHeartbeatDetails(ctx, &before); err != nil {
-			before = told{}
-		}
-	}
-
-	waiting, cancel := context.WithTimeout(ctx, dispatchTime)
+	ctx, cancel := context.WithTimeout(ctx, dispatchTime)
 	defer cancel()
 
-	after, err := a.tell(waiting, payload.Offers, before)
-	if err != nil {
-		// Under the attempt's own context, which has not ended.
-		activity.RecordHeartbeat(ctx, after)
+	keys, offers := byConversation(payload.Offers)
+	running := make([]bool, len(keys))
+	errs := make([]error, len(keys))
 
-		return desk.Dispatched{}, err
+	var telling sync.WaitGroup
+
+	for i, key := range keys {
+		telling.Go(func() { running[i], errs[i] = a.offer(ctx, key, offers[key]) })
 	}
+
+	telling.Wait()
 
 	var done desk.Dispatched
 
-	for _, i := range after.Gone {
-		done.Gone = append(done.Gone, payload.Offers[i].Key)
+	for i, key := range keys {
+		switch {
+		case errs[i] != nil:
+			done.Unreached = append(done.Unreached, key)
+		case !running[i]:
+			done.Gone = append(done.Gone, key)
+		}
+	}
+
+	err := errors.Join(errs...)
+	if err != nil && len(done.Unreached) == len(keys) {
+		return desk.Dispatched{}, err
+	}
+
+	if err != nil {
+		a.Log.WarnContext(ctx, "conversations of a desk could not be told; they are told later", slog.String("desk", payload.Desk),
+			slog.Int("count", len(done.Unreached)), slog.Any("error", err))
 	}
 
 	return done, nil
 }
 
-func (a *Activities) tell(ctx context.Context, offers []desk.Addressed, before told) (told, error) {
-	var (
-		mu      sync.Mutex
-		errs    []error
-		telling sync.WaitGroup
-		after   = told{Done: slices.Clone(before.Done), Gone: slices.Clone(before.Gone)}
-	)
+// byConversation gathers what each conversation is told, both in order.
+func byConversation(all []desk.Addressed) ([]signals.Key, map[signals.Key][]signals.Offer) {
+	keys := make([]signals.Key, 0, len(all))
+	offers := make(map[signals.Key][]signals.Offer, len(all))
 
-	for key, places := range byConversation(offers, before) {
-		telling.Go(func() {
-			said := make([]signals.Offer, 0, len(places))
-			for _, i := range places {
-				said = append(said, offers[i].Offer)
-			}
-
-			running, err := a.offer(ctx, key, said)
-
-			mu.Lock()
-			defer mu.Unlock()
-
-			switch {
-			case err != nil:
-				errs = append(errs, err)
-			case running:
-				after.Done = append(after.Done, places...)
-			default:
-				after.Gone = append(after.Gone, places...)
-			}
-		})
-	}
-
-	telling.Wait()
-	slices.Sort(after.Gone)
-
-	return after, errors.Join(errs...)
-}
-
-// byConversation gathers what each conversation is still to be told, in order.
-func byConversation(offers []desk.Addressed, before told) map[signals.Key][]int {
-	all := make(map[signals.Key][]int, len(offers))
-
-	for i := range offers {
-		if !slices.Contains(before.Done, i) && !slices.Contains(before.Gone, i) {
-			all[offers[i].Key] = append(all[offers[i].Key], i)
+	for i := range all {
+		if offers[all[i].Key] == nil {
+			keys = append(keys, all[i].Key)
 		}
+
+		offers[all[i].Key] = append(offers[all[i].Key], all[i].Offer)
 	}
 
-	return all
+	return keys, offers
 }
 
 func (a *Activities) offer(ctx context.Context, key signals.Key, offers []signals.Offer) (bool, error) {

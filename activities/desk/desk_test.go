@@ -18,8 +18,6 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
-	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
@@ -136,8 +134,8 @@ func TestDispatchTellsAllAndSaysWhoIsGone(t *testing.T) {
 	require.Equal(t, map[string][]string{"chat-1": {"round", "offer"}, "chat-3": {"none"}}, w.told)
 }
 
-// TestDispatchRepeatsForWhoFailed: who was told before is not told again.
-func TestDispatchRepeatsForWhoFailed(t *testing.T) {
+// TestDispatchFailsOnlyWhole: one that cannot be reached keeps nobody waiting.
+func TestDispatchFailsOnlyWhole(t *testing.T) {
 	t.Parallel()
 
 	w := newWorld()
@@ -147,34 +145,26 @@ func TestDispatchRepeatsForWhoFailed(t *testing.T) {
 		addressed(1, signals.OfferAgent), addressed(2, signals.OfferAgent), addressed(3, signals.OfferAgent),
 	}}
 
-	var details map[string]any
+	value, err := environment(t, provided(w)).ExecuteActivity(desk.DispatchActivity, payload)
+	require.NoError(t, err)
 
-	env := environment(t, provided(w))
-	env.SetOnActivityHeartbeatListener(func(_ *activity.Info, said converter.EncodedValues) {
-		if err := said.Get(&details); err != nil {
-			t.Error(err)
-		}
-	})
+	var done desk.Dispatched
 
-	_, err := env.ExecuteActivity(desk.DispatchActivity, payload)
+	require.NoError(t, value.Get(&done))
+	require.Equal(t, desk.Dispatched{Gone: []signals.Key{key(1)}, Unreached: []signals.Key{key(2)}}, done)
+	require.Equal(t, map[string][]string{"chat-3": {"offer"}}, w.told)
+
+	payload.Offers = payload.Offers[1:2]
+	_, err = environment(t, provided(w)).ExecuteActivity(desk.DispatchActivity, payload)
 
 	failed, ok := errors.AsType[*temporal.ApplicationError](err)
 	require.True(t, ok)
 	require.False(t, failed.NonRetryable())
 	require.Contains(t, failed.Error(), "tell shop/chat-2")
 
-	again := environment(t, provided(w))
-	again.SetHeartbeatDetails(details)
-	clear(w.fails)
-
-	value, err := again.ExecuteActivity(desk.DispatchActivity, payload)
+	payload.Offers = nil
+	_, err = environment(t, provided(w)).ExecuteActivity(desk.DispatchActivity, payload)
 	require.NoError(t, err)
-
-	var done desk.Dispatched
-
-	require.NoError(t, value.Get(&done))
-	require.Equal(t, []signals.Key{key(1)}, done.Gone)
-	require.Equal(t, map[string][]string{"chat-2": {"offer"}, "chat-3": {"offer"}}, w.told)
 }
 
 func TestSurvivors(t *testing.T) {
