@@ -75,6 +75,8 @@ func newCoalescer(capacity int) *coalescer {
 type turn struct {
 	owner  *coalescer
 	boards map[*keyboard]*change
+	// others are conversations with another event in the webhook.
+	others []signals.Key
 }
 
 // change is what a keyboard has said once the webhook is on disk.
@@ -101,7 +103,7 @@ func (c *coalescer) begin(events []signals.Event, now time.Time) ([]signals.Even
 		case types && mine.repeats(c.keyboard(key), who, stroke, now):
 			continue
 		case !types && key.Conversation != "":
-			mine.interrupt(c.known(key))
+			mine.interrupt(key)
 		}
 
 		news = append(news, events[i])
@@ -151,16 +153,27 @@ func (c *coalescer) keyboard(key signals.Key) *keyboard {
 		return board
 	}
 
+	c.forget(c.capacity - 1)
+
 	board := &keyboard{key: key}
 	c.byKey[key] = c.order.PushFront(board)
 
-	if c.order.Len() > c.capacity {
-		if oldest, ok := c.order.Remove(c.order.Back()).(*keyboard); ok {
-			delete(c.byKey, oldest.key)
-		}
-	}
-
 	return board
+}
+
+// forget drops the keyboards used longest ago until so many are left. Those of
+// webhooks on their way stay: their next keystroke must meet them.
+func (c *coalescer) forget(left int) {
+	for element := c.order.Back(); element != nil && c.order.Len() > left; {
+		older := element.Prev()
+
+		if board, ok := element.Value.(*keyboard); ok && board.open == 0 {
+			c.order.Remove(element)
+			delete(c.byKey, board.key)
+		}
+
+		element = older
+	}
 }
 
 // touch returns what this webhook says about a keyboard.
@@ -201,7 +214,12 @@ func (t *turn) repeats(board *keyboard, who typist, stroke keystroke, now time.T
 }
 
 // interrupt notes another event of a conversation.
-func (t *turn) interrupt(board *keyboard) {
+func (t *turn) interrupt(key signals.Key) {
+	if last := len(t.others) - 1; last < 0 || t.others[last] != key {
+		t.others = append(t.others, key)
+	}
+
+	board := t.owner.known(key)
 	if board == nil {
 		return
 	}
@@ -217,6 +235,13 @@ func (t *turn) interrupt(board *keyboard) {
 func (t *turn) end(accepted bool) {
 	t.owner.mu.Lock()
 	defer t.owner.mu.Unlock()
+
+	for _, key := range t.others {
+		// It may have got its keyboard since the webhook began.
+		if board := t.owner.known(key); board != nil && t.boards[board] == nil {
+			board.said, board.mixed = nil, board.open > 0
+		}
+	}
 
 	for board, mine := range t.boards {
 		board.open--

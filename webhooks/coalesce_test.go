@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
+	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/webhooks"
 	"github.com/parleyhq/parley/webhooks/inbox"
 )
@@ -163,6 +165,89 @@ func TestKeystrokesAtOnce(t *testing.T) {
 	require.Equal(t, [2]int{1, 0}, e.kept(e.types(annStops)))
 	require.Equal(t, [2]int{1, 0}, e.kept(e.types(smithTypes)))
 	require.Equal(t, [2]int{0, 1}, e.kept(e.types(smithTypes)))
+}
+
+// TestPropertyCoalescingLosesNothing brings keystrokes and messages in any
+// interleaving of their beginning, their way to disk and their end: what is left
+// out is what the disk said last, and no message came after it.
+func TestPropertyCoalescingLosesNothing(t *testing.T) {
+	t.Parallel()
+
+	type flight struct {
+		event     signals.Event
+		committed bool
+		end       func(bool)
+	}
+
+	rapid.Check(t, func(t *rapid.T) {
+		var (
+			memory  = webhooks.NewCoalescer(2)
+			now     = time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+			disk    []signals.Event
+			ended   = map[string]bool{}
+			flights []*flight
+		)
+
+		last := func(about *signals.Event) (keystroke, message int) {
+			keystroke, message = -1, -1
+
+			for i := range disk {
+				switch one := &disk[i]; {
+				case one.Conversation != about.Conversation:
+				case one.Typing == nil && ended[one.ID]:
+					message = i
+				case one.Typing != nil && one.Actor.ID == about.Actor.ID:
+					keystroke = i
+				}
+			}
+
+			return keystroke, message
+		}
+
+		for number := range rapid.IntRange(1, 60).Draw(t, "steps") {
+			switch step := rapid.IntRange(0, 4).Draw(t, "step"); {
+			case step < 2:
+				event := signals.Event{
+					ID: strconv.Itoa(number), Type: signals.TypingChanged, Source: "shop",
+					Conversation: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "conversation"),
+					Actor:        &signals.Actor{ID: rapid.SampledFrom([]string{"ann", "smith"}).Draw(t, "actor")},
+				}
+				if rapid.IntRange(0, 3).Draw(t, "message") == 0 {
+					event.Type = signals.MessageReceived
+				} else {
+					event.Typing = &signals.Typing{On: rapid.Bool().Draw(t, "on")}
+				}
+
+				news, end := memory.Begin([]signals.Event{event}, now)
+				if len(news) > 0 {
+					flights = append(flights, &flight{event: event, end: end})
+
+					break
+				}
+
+				keystroke, message := last(&event)
+				require.GreaterOrEqual(t, keystroke, 0, "left out, but never kept")
+				require.Equal(t, disk[keystroke].Typing.On, event.Typing.On)
+				require.Less(t, now.Sub(disk[keystroke].ReceivedAt), 5*time.Second)
+				require.Greater(t, keystroke, message, "a message came after it")
+				end(true)
+			case len(flights) == 0:
+			case step == 2: // onto the disk
+				if one := rapid.SampledFrom(flights).Draw(t, "commits"); !one.committed {
+					one.event.ReceivedAt, one.committed = now, true
+					disk = append(disk, one.event)
+				}
+			case step == 3: // or refused
+				at := rapid.IntRange(0, len(flights)-1).Draw(t, "ends")
+				one := flights[at]
+				flights = append(flights[:at:at], flights[at+1:]...)
+				ended[one.event.ID] = true
+				one.end(one.committed)
+			default:
+				now = now.Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "seconds")) * time.Second)
+			}
+		}
+	})
 }
 
 func TestCoalescerIsBounded(t *testing.T) {

@@ -43,6 +43,13 @@ func (c Coalescer) Types(conversation, actor string, now time.Time) int {
 	return len(news)
 }
 
+// Begin brings the events of one webhook; what it returns ends it.
+func (c Coalescer) Begin(events []signals.Event, now time.Time) (news []signals.Event, end func(accepted bool)) {
+	news, turn := c.begin(events, now)
+
+	return news, turn.end
+}
+
 // Len counts the conversations.
 func (c Coalescer) Len() int { return len(c.byKey) }
 
