@@ -68,7 +68,7 @@ func (s sender) Send(_ context.Context, order *signals.Order) (delivery.Receipt,
 
 func newActivities(w *world, log *bytes.Buffer) *deliver.Activities {
 	return &deliver.Activities{
-		Notices: sender{w, "notice"}, TicketSystem: sender{w, "ticket"}, Tickets: w, Courier: w,
+		Notices: sender{w, "notice"}, TicketSystem: sender{w, "ticket"}, Platform: sender{w, "platform"}, Tickets: w, Courier: w,
 		Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }
@@ -123,6 +123,56 @@ func TestAttemptsGoToTheirSender(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"notice k", "ticket k"}, w.calls)
 	require.Contains(t, log.String(), `"conversation":"PJ0MRSHTDG"`)
+}
+
+func TestCommandsGoToTheirPlatform(t *testing.T) {
+	t.Parallel()
+
+	var log bytes.Buffer
+
+	command := noticeAttempt()
+	command.Order.Kind, command.Order.Event = signals.OrderPlatform, nil
+	command.Order.Platform = &signals.PlatformCommand{Action: signals.PlatformTransfer, AgentID: "smith", Chat: chat.Conversation}
+
+	w := &world{}
+	a := newActivities(w, &log)
+	_, err := attempt(t, a, command)
+	require.NoError(t, err)
+	require.Equal(t, []string{"platform k"}, w.calls)
+	require.Contains(t, log.String(), `"conversation":"PJ0MRSHTDG"`)
+	require.Contains(t, log.String(), `"what":"platform transfer to smith"`)
+
+	a.Platform = nil
+	_, err = attempt(t, a, command)
+
+	application, ok := errors.AsType[*temporal.ApplicationError](err)
+	require.True(t, ok)
+	require.Equal(t, delivery.PermanentError, application.Type())
+}
+
+func TestACommandIsReportedToItsConversation(t *testing.T) {
+	t.Parallel()
+
+	var log bytes.Buffer
+
+	noted := delivery.Report{Key: chat, Counter: 9, Event: signals.Event{
+		ID: "k:platform_action_failed", Type: signals.SystemNoted, Source: chat.Source, Conversation: chat.Conversation, Session: 1,
+		Note: &signals.Note{Kind: signals.NotePlatformFailed, Text: "not done: platform transfer to smith; expired: 503"},
+	}}
+
+	w := &world{}
+	a := newActivities(w, &log)
+	a.Channels = func(string, signals.Type) []string { return []string{"log"} }
+
+	require.NoError(t, runReport(t, a, noted))
+	require.Equal(t, []string{"tell livechat/PJ0MRSHTDG system.noted"}, w.calls, "the conversation tells the channels")
+	require.Contains(t, log.String(), "expired: 503")
+
+	w.err = map[string]error{"tell livechat/PJ0MRSHTDG system.noted": errors.New("Temporal is away")}
+	require.Error(t, runReport(t, a, noted), "and Temporal repeats it")
+
+	noted.Event.Note = nil
+	require.Error(t, runReport(t, a, noted))
 }
 
 func TestErrorsTellTheWorkflowWhatFollows(t *testing.T) {
