@@ -132,12 +132,14 @@ func (a *Activities) ask(ctx context.Context, payload *conversation.Dispatch) er
 	return errors.Join(errs...)
 }
 
-// leaving are the orders for delivery workflows.
+// leaving are the orders for delivery workflows: all but notices that are
+// printed here, and what would cancel them.
 func (a *Activities) leaving(orders []signals.Order) []signals.Order {
 	leaving := make([]signals.Order, 0, len(orders))
 
 	for i := range orders {
-		if orders[i].Kind == signals.OrderTicket || !a.Printer.Prints(orders[i].Target) {
+		kind := orders[i].Kind
+		if kind != signals.OrderNotice && kind != signals.OrderCancel || !a.Printer.Prints(orders[i].Target) {
 			leaving = append(leaving, orders[i])
 		}
 	}

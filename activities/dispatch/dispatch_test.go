@@ -90,6 +90,9 @@ func TestDispatchStoresBeforeItTells(t *testing.T) {
 				{Key: "1", Kind: signals.OrderNotice, Target: "log"}, {Key: "2", Kind: signals.OrderCancel, Target: "log"},
 			}}, "", []string{"print 1"},
 		},
+		"a command is no line": {
+			conversation.Dispatch{Orders: []signals.Order{{Key: "1", Kind: signals.OrderPlatform, Target: "log"}}}, "", []string{"orders"},
+		},
 		"a line and a channel": {
 			conversation.Dispatch{Orders: []signals.Order{
 				{Key: "1", Kind: signals.OrderNotice, Target: "log"}, {Key: "2", Kind: signals.OrderNotice, Target: "ops"},

@@ -16,6 +16,7 @@ import (
 	"github.com/parleyhq/parley/activities/dispatch"
 	"github.com/parleyhq/parley/activities/notify"
 	"github.com/parleyhq/parley/activities/outbound"
+	"github.com/parleyhq/parley/activities/platform"
 	"github.com/parleyhq/parley/activities/tickets"
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/courier"
@@ -216,10 +217,16 @@ func (s *system) startWorker(context.Context) error {
 
 	system := tickets.Config{Kind: s.file.Tickets.Kind, URL: s.file.Tickets.URL, Secret: s.file.Tickets.Secret}
 	notifier := notify.New(channels, requests, s.printer())
+
+	moving, err := platform.New(s.book.Sources(), requests)
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+
 	delivering := &deliver.Activities{
 		Notices:      notifier,
-		TicketSystem: tickets.NewWebhook(system, requests, s.sessions),
-		Tickets:      s.sessions, Courier: s.courier, Channels: s.channelsOf, Log: s.log,
+		TicketSystem: tickets.NewWebhook(system, requests, s.sessions), Platform: moving,
+		Tickets: s.sessions, Courier: s.courier, Channels: s.channelsOf, Log: s.log,
 	}
 	deciding := &dispatch.Activities{
 		Sender: s.courier, Desks: s.courier, Printer: notifier, Sessions: s.sessions, Archive: ledger{s.inbox}, Past: s.sessions,

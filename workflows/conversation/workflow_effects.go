@@ -68,7 +68,7 @@ func (c *conversation) handOver(ctx workflow.Context, payload *Dispatch) workflo
 func (c *conversation) prints(payload *Dispatch) bool {
 	return payload.Closed == nil && len(payload.Asks) == 0 && len(payload.Stray) == 0 &&
 		!slices.ContainsFunc(payload.Orders, func(order signals.Order) bool {
-			return order.Target != policy.LogChannel || order.Kind == signals.OrderTicket
+			return order.Target != policy.LogChannel || order.Kind != signals.OrderNotice && order.Kind != signals.OrderCancel
 		})
 }
 
