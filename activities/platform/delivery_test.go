@@ -107,7 +107,7 @@ func deliverAll(t *testing.T, sender *platform.Sender, orders ...*signals.Order)
 	for at := time.Second; at < 5*time.Minute; at += 10 * time.Second {
 		env.RegisterDelayedCallback(func() {
 			if value, err := env.QueryWorkflow(signals.StateQuery); err == nil && value.Get(&last) == nil {
-				state, _ := json.Marshal(last) //nolint:errchkjson // a state is plain data
+				state, _ := json.Marshal(last)
 
 				shown.Lock()
 				seen.Write(state)
@@ -244,6 +244,10 @@ func TestWhateverGoesWrongTheChatIsMovedOnce(t *testing.T) {
 
 		_, moved := fake.did()
 		require.Len(rt, moved, 1, strings.Join(moved, " "))
+
+		fake.mu.Lock()
+		defer fake.mu.Unlock()
+
 		require.False(rt, fake.users["smith@example.com"])
 	})
 }

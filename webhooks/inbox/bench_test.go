@@ -190,19 +190,27 @@ func (f *bare) write() {
 		return
 	}
 
-	defer conn.Close()
-
 	statements := make([]*sql.Stmt, 0, 3)
 
+	defer func() {
+		for _, statement := range statements {
+			if err := statement.Close(); err != nil {
+				f.b.Error(err)
+			}
+		}
+
+		if err := conn.Close(); err != nil {
+			f.b.Error(err)
+		}
+	}()
+
 	for _, query := range []string{`BEGIN IMMEDIATE`, `INSERT INTO bare (seq, body) VALUES (?, ?)`, `COMMIT`} {
-		statement, err := conn.PrepareContext(ctx, query)
+		statement, err := conn.PrepareContext(ctx, query) //nolint:sqlclosecheck // closed above
 		if err != nil {
 			f.b.Error(err)
 
 			return
 		}
-
-		defer statement.Close()
 
 		statements = append(statements, statement)
 	}

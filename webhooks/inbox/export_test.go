@@ -123,6 +123,6 @@ var Probe = (*Inbox).probe //nolint:gochecknoglobals // a method's other name
 
 // The bounds that tests reach.
 const (
-	MaxParked    = maxParked
-	MaxUnplaced  = maxUnplaced
+	MaxParked   = maxParked
+	MaxUnplaced = maxUnplaced
 )

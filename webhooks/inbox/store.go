@@ -78,7 +78,7 @@ type store interface {
 }
 
 // writer writes in transactions, one after the other.
-type writer interface {
+type writer interface { //nolint:interfacebloat // one transaction is made of all of these
 	begin(ctx context.Context) error
 	commit(ctx context.Context) error
 	// rollback leaves the writer ready for the next begin.
