@@ -57,7 +57,7 @@ func deliverAll(t *testing.T, sender *platform.Sender, orders ...*signals.Order)
 
 	var (
 		suite testsuite.WorkflowTestSuite
-		seen  bytes.Buffer
+		seen  notes
 	)
 
 	// The activity compares a run's times with the real clock, which is behind.
@@ -77,12 +77,7 @@ func deliverAll(t *testing.T, sender *platform.Sender, orders ...*signals.Order)
 	env.RegisterWorkflowWithOptions(delivery.Workflow, workflow.RegisterOptions{Name: signals.DeliveryWorkflow})
 	activities.Register(env)
 
-	var shown sync.Mutex
-
 	env.SetOnActivityCompletedListener(func(_ *activity.Info, result converter.EncodedValue, err error) {
-		shown.Lock()
-		defer shown.Unlock()
-
 		var value any
 		if result != nil && result.HasValue() && result.Get(&value) != nil {
 			value = "unreadable"
@@ -109,9 +104,7 @@ func deliverAll(t *testing.T, sender *platform.Sender, orders ...*signals.Order)
 			if value, err := env.QueryWorkflow(signals.StateQuery); err == nil && value.Get(&last) == nil {
 				state, _ := json.Marshal(last)
 
-				shown.Lock()
-				seen.Write(state)
-				shown.Unlock()
+				_, _ = seen.Write(state)
 			}
 		}, at)
 	}
@@ -199,6 +192,26 @@ func TestTheNewerOfTwoCommandsIsCarriedOut(t *testing.T) {
 	require.Len(t, run.notes, 2)
 	require.Equal(t, signals.NotePlatformDropped, run.notes[0].Kind)
 	require.Equal(t, signals.NotePlatformDone, run.notes[1].Kind)
+}
+
+// notes are what several goroutines write.
+type notes struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (n *notes) Write(text []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	return n.text.Write(text)
+}
+
+func (n *notes) String() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	return n.text.String()
 }
 
 func requireNoSecret(t *testing.T, seen string) {
