@@ -40,7 +40,7 @@ type Config struct {
 	// are right: more take the processor from what they start. Of 95,000
 	// conversations that came at once, 125/s were applied with 2, 50/s with 4 and
 	// 18/s with 16.
-	Parallel int `env:"PARLEY_INBOX_PARALLEL" envDefault:"0" min:"0" max:"10000" desc:"conversations served at a time; 0 is 2, 32 on a cluster"`
+	Parallel int `env:"PARLEY_INBOX_PARALLEL" envDefault:"0" min:"0" max:"10000" desc:"conversations served at once; 0 is 2, 32 on a cluster"`
 	// MaxAccount bounds the account log of a source; the oldest go first.
 	MaxAccount int `env:"PARLEY_INBOX_MAX_ACCOUNT" envDefault:"100000" min:"1" desc:"account events kept of one source"`
 	// Retention is how long everything is kept that neither waits nor is dead.
