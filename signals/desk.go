@@ -195,8 +195,8 @@ type AgentWord struct {
 	Status string `json:"status,omitempty"`
 	// Slots is how many conversations the agent has at a time.
 	Slots *int `json:"slots,omitempty"`
-	// Skills replace those known; nil leaves them.
-	Skills []string `json:"skills,omitempty"`
+	// Skills replace those known, none at all included; nil leaves them.
+	Skills []string `json:"skills,omitzero"`
 	// Priority is the agent's group under the strategy priority: the lowest
 	// number is asked first.
 	Priority *int `json:"priority,omitempty"`
