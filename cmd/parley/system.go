@@ -29,6 +29,10 @@ import (
 	"github.com/parleyhq/parley/workflows/policy"
 )
 
+// clusterParallel is to how many conversations events are forwarded at a time
+// where Temporal is another machine's work.
+const clusterParallel = 32
+
 // databaseFile holds what Temporal does not have: the inbox, closed sessions,
 // tickets and account events.
 const databaseFile = "parley.db"
@@ -105,6 +109,11 @@ func (s *system) openStores(ctx context.Context) error {
 	config.RetryWindow = s.retryWindow
 	config.Scope = s.metrics.Plain
 	config.Now = gatewayClock()
+
+	// Over the network an answer takes a while, and costs nothing here.
+	if config.Parallel == 0 && worker.External() {
+		config.Parallel = clusterParallel
+	}
 
 	if s.inbox, err = inbox.New(ctx, db, config, s.log); err != nil {
 		return fmt.Errorf("start: %w", err)

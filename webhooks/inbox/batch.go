@@ -18,6 +18,8 @@ type batch struct {
 	inboxes         []string
 	// probe: Temporal was away, and this finds out whether it is back.
 	probe bool
+	// brisk: it counts against Config.Parallel.
+	brisk bool
 }
 
 // pack takes a lane's next batch. The items stay in the lane until it is known
@@ -38,7 +40,7 @@ func (in *Inbox) pack(way *lane) *batch {
 	// Copies, since more is appended meanwhile.
 	b := &batch{
 		way: way, parked: append([]item(nil), way.parked...), pending: append([]item(nil), way.pending[:n]...),
-		inboxes: make([]string, 0, len(way.parked)+n), probe: in.forwarder.away,
+		inboxes: make([]string, 0, len(way.parked)+n), probe: in.forwarder.away, brisk: true,
 	}
 	way.tell = false
 

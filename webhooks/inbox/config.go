@@ -35,9 +35,12 @@ type Config struct {
 	// MaxMemory bounds the waiting events that are kept in memory; the others
 	// are read from disk when their turn comes.
 	MaxMemory int64 `env:"PARLEY_INBOX_MAX_MEMORY" envDefault:"67108864" min:"1024" desc:"bytes of waiting events kept in memory, all in all"`
-	// Parallel is how many conversations are forwarded at a time. Fewer means
-	// fuller batches.
-	Parallel int `env:"PARLEY_INBOX_PARALLEL" envDefault:"16" min:"1" max:"10000" desc:"conversations that events are forwarded to at a time"`
+	// Parallel is how many conversations are forwarded to at a time, those whose
+	// answer takes longer than a second not counted; 0 leaves it to whoever knows
+	// where Temporal is. With a server in the same process few are right: more
+	// take the processor from what they start. Of 95,000 conversations that came
+	// at once, 125/s were applied with 2, 50/s with 4 and 18/s with 16.
+	Parallel int `env:"PARLEY_INBOX_PARALLEL" envDefault:"0" min:"0" max:"1000" desc:"conversations served at once; 0 is 2, 32 on a cluster"`
 	// MaxAccount bounds the account log of a source; the oldest go first.
 	MaxAccount int `env:"PARLEY_INBOX_MAX_ACCOUNT" envDefault:"100000" min:"1" desc:"account events kept of one source"`
 	// Retention is how long everything is kept that neither waits nor is dead.
@@ -69,7 +72,7 @@ func (config Config) withDefaults() Config {
 	}
 
 	if config.Parallel <= 0 {
-		config.Parallel = 16
+		config.Parallel = 2
 	}
 
 	if config.MaxAccount <= 0 {

@@ -26,6 +26,12 @@ const (
 	// maxFailing is how many conversations must fail one after the other until
 	// it is no longer their own fault.
 	maxFailing = 2
+	// slowAfter is from when on an attempt no longer counts against
+	// Config.Parallel: what hangs must not hold up the conversations behind it.
+	slowAfter = time.Second
+	// maxSlow is how many attempts there are at most, hanging ones included, for
+	// each that Config.Parallel allows.
+	maxSlow = 8
 )
 
 // forwarder hands batches to the carrier. Everything but base is guarded by the
@@ -40,6 +46,8 @@ type forwarder struct {
 	// work is signalled when something is ready, or all must look up.
 	work  *sync.Cond
 	ready ring
+	// brisk are the attempts that count against Config.Parallel.
+	brisk int
 	// stopped since [Inbox.Stop].
 	stopped bool
 	// waiting are the lanes that somebody waits for.
@@ -70,7 +78,7 @@ func (in *Inbox) Start(carrier Carrier) {
 
 	in.forwarder.carrier = carrier
 
-	for range in.config.Parallel {
+	for range in.config.Parallel * maxSlow {
 		in.forwarder.busy.Go(in.forward)
 	}
 
@@ -193,7 +201,23 @@ func (in *Inbox) forward() {
 			return
 		}
 
+		slow := time.AfterFunc(slowAfter, func() { in.makeRoom(b) })
+
 		in.carry(in.forwarder.base, b)
+		slow.Stop()
+		in.makeRoom(b)
+	}
+}
+
+// makeRoom lets another batch go out beside this one.
+func (in *Inbox) makeRoom(b *batch) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+
+	if b.brisk {
+		b.brisk = false
+		in.forwarder.brisk--
+		in.forwarder.work.Signal()
 	}
 }
 
@@ -208,10 +232,11 @@ func (in *Inbox) next() (*batch, bool) {
 		switch {
 		case f.stopped:
 			return nil, false
-		case f.ready.len() == 0, f.away && (f.probing || time.Now().Before(f.next)):
+		case f.ready.len() == 0, f.brisk >= in.config.Parallel, f.away && (f.probing || time.Now().Before(f.next)):
 			f.work.Wait()
 		default:
 			f.probing = f.away
+			f.brisk++
 
 			return in.pack(f.ready.pop()), true
 		}

@@ -155,6 +155,42 @@ func TestOneOnItsWayPerConversation(t *testing.T) {
 	require.Equal(t, parallel, most)
 }
 
+// TestHangingHoldsUpNobody: as many conversations hang as may be served at a
+// time, and the others are served all the same.
+func TestHangingHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+
+	b := setup(t, inbox.Config{Parallel: 2})
+	release := make(chan struct{})
+	served := make(chan string, 10)
+
+	b.Start(&script{answer: func(key signals.Key, events []signals.Event) (courier.Outcome, error) {
+		if strings.HasPrefix(key.Conversation, "H") {
+			<-release
+		} else {
+			served <- key.Conversation
+		}
+
+		return all(courier.Signalled, len(events)), nil
+	}})
+
+	for _, conversation := range []string{"H1", "H2", "C1", "C2"} {
+		_, err := b.Accept(t.Context(), "livechat", []signals.Event{in(conversation, message("m"))})
+		require.NoError(t, err)
+	}
+
+	for range 2 {
+		select {
+		case <-served:
+		case <-time.After(30 * time.Second):
+			t.Error("those that hang hold up the others")
+		}
+	}
+
+	close(release)
+	b.forwarded()
+}
+
 // TestSourcesTakeTurns: a flood of one source holds up no other.
 func TestSourcesTakeTurns(t *testing.T) {
 	t.Parallel()
