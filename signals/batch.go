@@ -29,7 +29,9 @@ type Batch struct {
 // Start is the optional input of the conversation workflow: what the session
 // before left behind.
 type Start struct {
-	// Version of this struct; 0 and 1 mean this form.
+	// Version of this struct; 0 and 1 mean this form, 2 as well, and that the run
+	// records its rules with its policy, which saves Temporal's version marker and
+	// the visibility record that comes with it. Leave it out from outside.
 	Version int `json:"version,omitempty"`
 	// Session is the number of the session that begins; 0 means the run must
 	// find it out.
@@ -51,6 +53,9 @@ type Start struct {
 	ClosedAt time.Time `json:"closed_at,omitzero"`
 }
 
+// StartVersion is the newest version of [Start].
+const StartVersion = 2
+
 // Result is what a completed conversation run returns, in the same terms in
 // which the next one is started.
 type Result struct {
@@ -67,7 +72,7 @@ type Result struct {
 // Next returns the input with which the session after r starts.
 func (r Result) Next() Start {
 	return Start{
-		Version: 1, Session: r.Session + 1, Seqs: r.Seqs, IDs: r.IDs, Threads: r.Threads, OpenThreads: r.OpenThreads,
+		Version: StartVersion, Session: r.Session + 1, Seqs: r.Seqs, IDs: r.IDs, Threads: r.Threads, OpenThreads: r.OpenThreads,
 		ClosedAt: r.ClosedAt,
 	}
 }

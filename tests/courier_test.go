@@ -44,7 +44,7 @@ func TestCourier(t *testing.T) {
 
 		got := b.ask(t, key.WorkflowID(), "")
 		require.Equal(t, []string{"m1", "m2", "t1"}, got.IDs)
-		require.Equal(t, signals.Start{Version: 1, Session: 1}, got.Start)
+		require.Equal(t, signals.Start{Version: 2, Session: 1}, got.Start)
 	})
 
 	t.Run("a resend after completion changes nothing", func(t *testing.T) {

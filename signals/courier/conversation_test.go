@@ -271,24 +271,24 @@ func TestRunWithoutResult(t *testing.T) {
 		input []any
 		want  signals.Start
 	}{
-		"started with nothing": {nil, signals.Start{Version: 1, Session: 2}},
+		"started with nothing": {nil, signals.Start{Version: 2, Session: 2}},
 		"started with a start": {
 			[]any{signals.Start{Version: 1, Session: 4, Seqs: map[string]int64{"a": 9}, Threads: []string{"T0"}, ClosedAt: closedAt}},
-			signals.Start{Version: 1, Session: 5, Seqs: map[string]int64{"a": 9}, Threads: []string{"T0"}, ClosedAt: closedAt},
+			signals.Start{Version: 2, Session: 5, Seqs: map[string]int64{"a": 9}, Threads: []string{"T0"}, ClosedAt: closedAt},
 		},
 		"continued with a state": {
 			[]any{state}, signals.Start{
-				Version: 1, Session: 6, Seqs: map[string]int64{"a": 9}, IDs: []signals.SeenID{{ID: "m1", At: epoch}},
+				Version: 2, Session: 6, Seqs: map[string]int64{"a": 9}, IDs: []signals.SeenID{{ID: "m1", At: epoch}},
 				Threads: []string{"T0"}, ClosedAt: closedAt, Conversation: "C1",
 			},
 		},
 		"continued with a wrapped state": {
 			[]any{map[string]any{"version": 1, "state": state}}, signals.Start{
-				Version: 1, Session: 6, Seqs: map[string]int64{"a": 9}, IDs: []signals.SeenID{{ID: "m1", At: epoch}},
+				Version: 2, Session: 6, Seqs: map[string]int64{"a": 9}, IDs: []signals.SeenID{{ID: "m1", At: epoch}},
 				Threads: []string{"T0"}, ClosedAt: closedAt, Conversation: "C1",
 			},
 		},
-		"started with something else": {[]any{"hello"}, signals.Start{Version: 1, Session: 2}},
+		"started with something else": {[]any{"hello"}, signals.Start{Version: 2, Session: 2}},
 	}
 
 	for name, test := range tests {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/courier"
@@ -35,7 +36,11 @@ func TestNeverSeenConversationStarts(t *testing.T) {
 	require.Equal(t, "Ann on livechat", r.options.StaticSummary)
 	require.Zero(t, r.options.WorkflowExecutionTimeout)
 	require.Equal(t, enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE, r.options.WorkflowIDReusePolicy)
-	require.Equal(t, signals.Start{Version: 1, Session: 1}, r.start(t), "it need not ask which session it is")
+	require.Equal(t, signals.Start{Version: 2, Session: 1}, r.start(t), "it need not ask which session it is")
+	require.Equal(t, temporal.NewSearchAttributes(
+		temporal.NewSearchAttributeKeyKeyword(signals.AttrSource).ValueSet(b.key.Source),
+		temporal.NewSearchAttributeKeyKeyword(signals.AttrStatus).ValueSet("open"),
+	), r.options.TypedSearchAttributes, "it is found from its first moment on")
 }
 
 func TestHashedChatIDIsHandedOver(t *testing.T) {
@@ -48,7 +53,7 @@ func TestHashedChatIDIsHandedOver(t *testing.T) {
 
 		_, err := b.courier.Events(t.Context(), key, []signals.Event{message("m1", epoch)})
 		require.NoError(t, err)
-		require.Equal(t, signals.Start{Version: 1, Session: 1, Conversation: chat}, b.server.run(t, key.WorkflowID(), 0).start(t))
+		require.Equal(t, signals.Start{Version: 2, Session: 1, Conversation: chat}, b.server.run(t, key.WorkflowID(), 0).start(t))
 
 		b.server.end(t, key.WorkflowID(), signals.Result{Version: 1, Session: 1, ClosedAt: epoch})
 

@@ -10,6 +10,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/parleyhq/parley/signals"
 )
@@ -154,6 +155,8 @@ type opening struct {
 	summary  string
 	// input is nil for none.
 	input any
+	// attributes are those that the run begins with.
+	attributes temporal.SearchAttributes
 }
 
 // start sends letters, starting the workflow as the reuse policy allows. What
@@ -198,6 +201,7 @@ func (c *Courier) signalWithStart(ctx context.Context, id string, letters []*let
 		WorkflowTaskTimeout:   taskTimeout,
 		WorkflowIDReusePolicy: how.reuse,
 		StaticSummary:         how.summary,
+		TypedSearchAttributes: how.attributes,
 	}
 
 	var args []any

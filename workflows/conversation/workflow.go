@@ -110,12 +110,12 @@ func (c *conversation) setup(ctx workflow.Context, input Input) error {
 		return err
 	}
 
-	rules := RulesFor(int(workflow.GetVersion(ctx, machineChange, workflow.DefaultVersion, machineVersion)))
-
-	under, err := c.snapshot(ctx)
+	under, rules, err := c.snapshot(ctx, input.Version)
 	if err != nil {
 		return err
 	}
+
+	c.published = c.begun(ctx)
 
 	if input.State != nil {
 		c.machine = Resume(input.State, under)
@@ -143,17 +143,41 @@ func (c *conversation) setup(ctx workflow.Context, input Input) error {
 	return nil
 }
 
-// snapshot records the policy in force, so that a replay on a host with other
-// settings decides the same.
-func (c *conversation) snapshot(ctx workflow.Context) (policy.Snapshot, error) {
-	var under policy.Snapshot
+// snapshot is what a run records when it begins.
+type snapshot struct {
+	policy.Snapshot
 
-	err := workflow.SideEffect(ctx, func(workflow.Context) any { return c.under(c.key.Source) }).Get(&under)
-	if err != nil {
-		return policy.Snapshot{}, fmt.Errorf("read the policy: %w", err)
+	// Rules is the version of the rules, where Temporal's marker does not say it.
+	Rules int `json:"rules,omitempty"`
+}
+
+// snapshot records the policy in force, so that a replay on a host with other
+// settings decides the same, and the version of the rules, so that a newer
+// binary does. A run whose input is of an older version, or that was started
+// from outside, has the version in a marker of its own.
+func (c *conversation) snapshot(ctx workflow.Context, version int) (policy.Snapshot, Rules, error) {
+	var (
+		recorded snapshot
+		marked   int
+	)
+
+	if version < signals.StartVersion {
+		marked = int(workflow.GetVersion(ctx, machineChange, workflow.DefaultVersion, machineVersion))
 	}
 
-	return under, nil
+	err := workflow.SideEffect(ctx, func(workflow.Context) any {
+		recorded := snapshot{Snapshot: c.under(c.key.Source)}
+		if version >= signals.StartVersion {
+			recorded.Rules = newestRules
+		}
+
+		return recorded
+	}).Get(&recorded)
+	if err != nil {
+		return policy.Snapshot{}, Rules{}, fmt.Errorf("read the policy: %w", err)
+	}
+
+	return recorded.Snapshot, RulesFor(max(marked, recorded.Rules)), nil
 }
 
 // lastSession asks what the session before left behind, for a run that was
@@ -267,7 +291,7 @@ func (c *conversation) finish(ctx workflow.Context) (signals.Result, bool, error
 		return c.machine.Result(), true, nil
 	case c.rolls(ctx):
 		return signals.Result{}, true, workflow.NewContinueAsNewError(ctx, signals.ConversationWorkflow,
-			Input{Start: signals.Start{Version: 1, Session: c.machine.Session}, State: c.machine.State})
+			Input{Start: signals.Start{Version: signals.StartVersion, Session: c.machine.Session}, State: c.machine.State})
 	default:
 		return signals.Result{}, false, nil
 	}

@@ -27,6 +27,25 @@ type attributes struct {
 	pushes int
 }
 
+// begun is what visibility knows of a run from its start: the courier says what
+// most conversations begin with. A run that continues another has what that one
+// left, and says everything anew.
+func (c *conversation) begun(ctx workflow.Context) attributes {
+	if c.info.ContinuedExecutionRunID != "" {
+		return attributes{}
+	}
+
+	known := workflow.GetTypedSearchAttributes(ctx)
+	source, _ := known.GetKeyword(temporal.NewSearchAttributeKeyKeyword(signals.AttrSource))
+	status, _ := known.GetKeyword(temporal.NewSearchAttributeKeyKeyword(signals.AttrStatus))
+
+	if source != c.key.Source || status == "" {
+		return attributes{}
+	}
+
+	return attributes{told: true, status: signals.Status(status)}
+}
+
 // publish tells visibility and the Temporal UI. Attributes are upserted only
 // when status, agent or desk changes, and with a push and the reply after it;
 // details cost no event.
