@@ -103,6 +103,10 @@ type DeskPosition struct {
 	WaitSeconds *int64 `json:"wait_seconds,omitempty"`
 	Agent       string `json:"agent,omitempty"`
 	AgentName   string `json:"agent_name,omitempty"`
+	// Session and Number are those of the newest statement that the desk has heard
+	// of the conversation.
+	Session int   `json:"session,omitempty"`
+	Number  int64 `json:"number,omitempty"`
 }
 
 // How a conversation stands at a desk.

@@ -141,18 +141,19 @@ func (s *Server) stored(ctx context.Context, key signals.Key, session int) (sign
 }
 
 // query repeats within its patience while no worker has asked for work yet, as
-// right after a start.
-func (s *Server) query(ctx context.Context, key signals.Key) (*client.QueryWorkflowWithOptionsResponse, error) {
+// right after a start, or the run has not got through its first task.
+func (s *Server) query(ctx context.Context, key signals.Key, name string) (*client.QueryWorkflowWithOptionsResponse, error) {
 	const pause = 100 * time.Millisecond
 
 	for {
 		answer, err := s.deps.Temporal.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
 			WorkflowID:           key.WorkflowID(),
-			QueryType:            signals.StateQuery,
+			QueryType:            name,
 			QueryRejectCondition: enums.QUERY_REJECT_CONDITION_NOT_OPEN,
 		})
 
-		if _, idle := errors.AsType[*serviceerror.FailedPrecondition](err); !idle {
+		_, idle := errors.AsType[*serviceerror.FailedPrecondition](err)
+		if _, starting := errors.AsType[*serviceerror.QueryFailed](err); !idle && !starting {
 			return answer, err
 		}
 
@@ -166,28 +167,36 @@ func (s *Server) query(ctx context.Context, key signals.Key) (*client.QueryWorkf
 
 // running asks the open run for its state; [errNotRunning] if there is none.
 func (s *Server) running(ctx context.Context, key signals.Key) (signals.View, error) {
+	var view signals.View
+
+	err := s.ask(ctx, key, signals.StateQuery, &view)
+
+	return view, err
+}
+
+// ask queries the open run; [errNotRunning] if there is none.
+func (s *Server) ask(ctx context.Context, key signals.Key, name string, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, queryPatience)
 	defer cancel()
 
-	answer, err := s.query(ctx, key)
+	answer, err := s.query(ctx, key, name)
 
 	var missing *serviceerror.NotFound
 
 	switch {
 	case errors.As(err, &missing):
-		return signals.View{}, errNotRunning
+		return errNotRunning
 	case err != nil:
-		return signals.View{}, s.temporalProblem(key, err)
+		return s.temporalProblem(key, err)
 	case answer.QueryRejected != nil:
-		return signals.View{}, errNotRunning
+		return errNotRunning
 	}
 
-	var view signals.View
-	if err := answer.QueryResult.Get(&view); err != nil {
-		return signals.View{}, fmt.Errorf("read the state of %s: %w", key, err)
+	if err := answer.QueryResult.Get(into); err != nil {
+		return fmt.Errorf("read the state of %s: %w", key, err)
 	}
 
-	return view, nil
+	return nil
 }
 
 // keyOfView returns the key with the platform's own chat id, which the path

@@ -9,7 +9,6 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
 )
 
@@ -115,30 +114,4 @@ func (s *Server) handshake(c *fiber.Ctx, source *Source, req dialect.Request) (d
 	}
 
 	return true, send(c, answer)
-}
-
-// tellSession puts the session's number into the outcome where the dialect's
-// answer names it; one that is not known in time stays 0.
-func (s *Server) tellSession(source *Source, req dialect.Request, events []signals.Event, out *dialect.Outcome) {
-	teller, tells := source.Dialect.(dialect.SessionTeller)
-	if !tells || !teller.TellsSession(req) || len(events) == 0 {
-		return
-	}
-
-	key := signals.Key{Source: source.Name, Conversation: events[0].Conversation}
-
-	ctx, cancel := context.WithTimeout(s.work, queryPatience)
-	defer cancel()
-
-	s.catchUp(ctx, key)
-
-	view, err := s.running(ctx, key)
-	if err != nil {
-		s.log.Warn("session not known in time", slog.String("source", source.Name),
-			slog.String("conversation", key.Conversation), slog.Any("error", err))
-
-		return
-	}
-
-	out.Session = view.Session
 }

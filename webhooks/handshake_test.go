@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -32,10 +33,12 @@ func (shaking) Handshake(req dialect.Request, src dialect.Source) (string, diale
 	}
 }
 
-func (shaking) TellsSession(dialect.Request) bool { return true }
+func (shaking) Asks(_ dialect.Request, events []signals.Event) (dialect.Ask, bool) {
+	return dialect.Ask{Question: dialect.AskPosition, Conversation: events[0].Conversation, Within: time.Second}, true
+}
 
 func (shaking) Answer(_ dialect.Request, _ dialect.Source, out dialect.Outcome) dialect.Response {
-	return dialect.Response{Status: http.StatusOK, Body: []byte(strconv.Itoa(out.Session))}
+	return dialect.Response{Status: http.StatusOK, Body: []byte(strconv.Itoa(out.Found.Session))}
 }
 
 // vault keeps pinned secrets, or fails.

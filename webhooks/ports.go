@@ -28,6 +28,8 @@ type Source struct {
 	Dialect dialect.Dialect
 	// Title, Policy and Desk are shown in the list of sources.
 	Title, Policy, Desk string
+	// Routed says that the desk gives conversations to agents, not the platform.
+	Routed bool
 }
 
 // Acceptor keeps webhooks durably and brings their events on. It is the inbox.

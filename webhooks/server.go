@@ -17,6 +17,8 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/parleyhq/parley/signals/dialects/dialect"
+	"github.com/parleyhq/parley/webhooks/answers"
+	"github.com/parleyhq/parley/webhooks/desks"
 )
 
 // Bounds of one request.
@@ -44,6 +46,8 @@ type Deps struct {
 	Ledger   SourceLedger
 	Inbox    InboxCounts
 	Sessions SessionStore
+	// Desks are the desks that are configured; may be nil for none.
+	Desks *desks.Board
 	// Secrets keeps what platforms introduce themselves with; may be nil, and
 	// then none can.
 	Secrets  SecretStore
@@ -74,6 +78,7 @@ type Server struct {
 	refusals  refusals
 	pins      pins
 	metrics   *metrics
+	finder    *answers.Finder
 	app       *fiber.App
 	// work is the context of everything accepted; it outlives the requests
 	// and ends only after a graceful stop ran out of time.
@@ -98,6 +103,7 @@ func New(config Config, deps Deps) (*Server, error) {
 	}
 
 	server.work, server.cancel = context.WithCancel(context.Background())
+	server.finder = server.newFinder()
 
 	if err := server.build(); err != nil {
 		return nil, err

@@ -46,7 +46,11 @@ func (s *Server) webhook(c *fiber.Ctx) error {
 		return send(c, source.Dialect.Refuse(req, err))
 	}
 
+	asked := s.question(source, req, events)
+	defer asked.end()
+
 	out := s.accept(source, events, req.ReceivedAt)
+	s.findOut(asked, source, req, events, &out)
 	s.deps.Ledger.CountAccepted(source.Name, out.Accepted, out.Duplicates)
 	s.metrics.accepted(source.Name, out.Accepted, out.Duplicates)
 
@@ -56,7 +60,6 @@ func (s *Server) webhook(c *fiber.Ctx) error {
 		return sendRefusal(c, source.Dialect.Refuse(req, out.Err))
 	}
 
-	s.tellSession(source, req, events, &out)
 	s.metrics.acknowledged(source.Name, s.now().Sub(req.ReceivedAt))
 
 	return send(c, source.Dialect.Answer(req, source.Source, out))

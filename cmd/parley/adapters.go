@@ -118,6 +118,7 @@ func edgeSources(book *policy.Book, fromFile bool) ([]webhooks.Source, error) {
 				Agents: source.Agents, Bots: source.Bots, Groups: source.Groups, Options: source.Options,
 			},
 			Dialect: dialect, Title: source.Title, Policy: source.Policy, Desk: source.Desk,
+			Routed: source.Routing == policy.RoutingDesk,
 		})
 	}
 

@@ -43,6 +43,27 @@ func (m *Machine) View(runID string, whole bool) signals.View {
 	return view
 }
 
+// Statement is where the conversation stands with its desk.
+func (m *Machine) Statement() signals.Statement {
+	said := signals.Statement{Session: m.Session, Status: m.Status, Agent: m.Agent, Skill: m.skill()}
+
+	if m.Talk.Said.Kind != "" {
+		said.Desk, said.Kind, said.Number = m.Talk.Desk, m.Talk.Said.Kind, m.Talk.Said.Number
+	}
+
+	if m.Close != nil {
+		said.ClosedAt = m.Close.At
+	}
+
+	for i := range m.Closes {
+		if m.reopened(&m.Closes[i]) {
+			said.ReopenedAt = m.Closes[i].At
+		}
+	}
+
+	return said
+}
+
 func (m *Machine) viewUnreplied(view *signals.View) {
 	switch {
 	case m.Episode != nil:

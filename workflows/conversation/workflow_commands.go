@@ -32,6 +32,17 @@ func (c *conversation) answer(ctx workflow.Context) error {
 		return fmt.Errorf("register the query %s: %w", signals.TimelineQuery, err)
 	}
 
+	err = workflow.SetQueryHandler(ctx, signals.StatementQuery, func() (signals.Statement, error) {
+		if c.machine == nil {
+			return signals.Statement{}, errStarting
+		}
+
+		return c.machine.Statement(), nil
+	})
+	if err != nil {
+		return fmt.Errorf("register the query %s: %w", signals.StatementQuery, err)
+	}
+
 	for _, name := range []string{
 		signals.AcceptUpdate, signals.DeclineUpdate, signals.AssignUpdate, signals.CloseUpdate,
 		signals.ReopenUpdate, signals.SnoozeUpdate, signals.NoteUpdate, signals.TransferUpdate, signals.EscalateUpdate,

@@ -35,9 +35,9 @@ func TestThirdAgentTakesIt(t *testing.T) {
 	require.Equal(t, []string{"1 offer c"}, s.say(1, declined, "b"))
 	require.Empty(t, s.say(1, accepted, "c"))
 
-	require.Equal(t, signals.DeskPosition{Status: signals.DeskActive, Agent: "c"}, s.Position(key(1), s.now))
+	require.Equal(t, signals.DeskPosition{Status: signals.DeskActive, Agent: "c", Session: 1, Number: 4}, s.Position(key(1), s.now))
 	require.Empty(t, s.say(1, release, ""))
-	require.Equal(t, signals.DeskPosition{}, s.Position(key(1), s.now))
+	require.Equal(t, signals.DeskPosition{Session: 1, Number: 5}, s.Position(key(1), s.now))
 	require.Equal(t, 0, s.load("c"))
 }
 

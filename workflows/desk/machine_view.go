@@ -188,7 +188,7 @@ func (m *Machine) Position(key signals.Key, now time.Time) signals.DeskPosition 
 	}
 
 	t := m.talks[id]
-	shown := signals.DeskPosition{Status: status(t, at), Agent: t.Agent, Depth: len(m.line.list)}
+	shown := signals.DeskPosition{Status: status(t, at), Agent: t.Agent, Depth: len(m.line.list), Session: t.Session, Number: t.Number}
 
 	if a := m.agents[t.Agent]; a != nil {
 		shown.AgentName = a.Name

@@ -74,9 +74,8 @@ type Response struct {
 type Outcome struct {
 	Accepted   int
 	Duplicates int
-	// Session is the number of the conversation's session after the events,
-	// 0 where it is not known.
-	Session int
+	// Found is what was found out where the dialect [Asker.Asks].
+	Found Found
 	// Conversations are the API's paths of the conversations concerned.
 	Conversations []string
 	// Err is a failure that a repeat may cure; nothing is promised then.

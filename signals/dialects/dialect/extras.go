@@ -8,9 +8,3 @@ type Handshaker interface {
 	// the secret is known already. Pinned secrets come back in src.Secrets.
 	Handshake(req Request, src Source) (secret string, answer Response, ok bool)
 }
-
-// SessionTeller is a dialect whose answer names the conversation's session.
-type SessionTeller interface {
-	// TellsSession says whether the answer to req needs [Outcome.Session].
-	TellsSession(req Request) bool
-}

@@ -66,6 +66,7 @@ type Dialect struct{}
 var (
 	_ dialect.Dialect    = Dialect{}
 	_ dialect.Handshaker = Dialect{}
+	_ dialect.Asker      = Dialect{}
 )
 
 // Name returns "inbenta".
@@ -125,15 +126,38 @@ func signature(secret string, body []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// Answer is 200. To a request for an agent it is empty, which leaves the choice
-// to Inbenta; to the other events, whose answers Inbenta does not read, it says
-// what became of them.
-func (Dialect) Answer(req dialect.Request, _ dialect.Source, out dialect.Outcome) dialect.Response {
-	if out.Err == nil && asks(req.Body) {
-		return dialect.Response{Status: http.StatusOK}
+// within is how long a request for an agent may take to be answered: Inbenta
+// waits for five seconds and then goes on without, so there is some left for the
+// way.
+const within = 3 * time.Second
+
+// Asks says that the answer to a request for an agent depends on the desk. One
+// that names nobody leaves nothing to choose.
+func (Dialect) Asks(_ dialect.Request, events []signals.Event) (dialect.Ask, bool) {
+	if len(events) != 1 || events[0].Type != signals.AssignmentRequested || events[0].Invitation == nil ||
+		len(events[0].Invitation.Candidates) == 0 {
+		return dialect.Ask{}, false
 	}
 
-	return dialect.Accepted(out)
+	return dialect.Ask{
+		Question: dialect.AskAgent, Conversation: events[0].Conversation, Candidates: events[0].Invitation.Candidates, Within: within,
+	}, true
+}
+
+// Answer is 200. To a request for an agent it names the one that the desk chose,
+// by the source's template; empty, it leaves the choice to Inbenta. To the other
+// events, whose answers Inbenta does not read, it says what became of them.
+func (Dialect) Answer(req dialect.Request, src dialect.Source, out dialect.Outcome) dialect.Response {
+	if out.Err != nil || !asks(req.Body) {
+		return dialect.Accepted(out)
+	}
+
+	answer := dialect.Response{Status: http.StatusOK, Body: AssignAnswer(src, out.Found.Agent)}
+	if answer.Body != nil {
+		answer.Header = http.Header{"Content-Type": {"application/json"}}
+	}
+
+	return answer
 }
 
 // asks reports whether a body is a request for an agent.

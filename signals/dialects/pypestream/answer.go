@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -13,27 +14,36 @@ import (
 	"github.com/parleyhq/parley/signals/dialects/dialect"
 )
 
-// statusQueued is what an escalation gets until an agent accepts.
-const statusQueued = "queued"
+// What an escalation is answered: an agent has it, or it waits for one.
+const (
+	statusAccepted = "accepted"
+	statusQueued   = "queued"
+)
+
+// within is how long an answer may take. The platform's own patience is not
+// documented.
+const within = 2 * time.Second
 
 // availability answers agents/availability.
 type availability struct {
 	Available         bool   `json:"available"`
-	EstimatedWaitTime int    `json:"estimatedWaitTime"`
+	EstimatedWaitTime int64  `json:"estimatedWaitTime"`
 	HoursOfOperation  bool   `json:"hoursOfOperation"`
-	QueueDepth        int    `json:"queueDepth"`
+	QueueDepth        int64  `json:"queueDepth"`
 	Status            string `json:"status"`
 }
 
 // waitTime answers agents/waitTime.
 type waitTime struct {
-	EstimatedWaitTime int `json:"estimatedWaitTime"`
+	EstimatedWaitTime int64 `json:"estimatedWaitTime"`
 }
 
 // escalated answers an escalation. What is not known is left out.
 type escalated struct {
 	EscalationID      string `json:"escalationId"`
-	EstimatedWaitTime int    `json:"estimatedWaitTime,omitempty"`
+	AgentID           string `json:"agentId,omitempty"`
+	EstimatedWaitTime *int64 `json:"estimatedWaitTime,omitempty"`
+	QueuePosition     int    `json:"queuePosition,omitempty"`
 	Status            string `json:"status"`
 }
 
@@ -58,15 +68,41 @@ const (
 
 // EscalationID returns the id of a conversation's escalation in one session: a
 // UUID of version 8, the same whoever asks and however often. Sessions count
-// from 1; one that is not known yet, 0, is the first.
-func EscalationID(key signals.Key, session int) string {
-	sum := sha256.Sum256([]byte(key.WorkflowID() + "\x00" + strconv.Itoa(max(session, 1))))
+// from 1; one that is not known yet, 0, is the first. Reopened is the newest
+// close of the session that was lifted, zero for none: what follows an end has
+// an id of its own, though it may be the same session.
+func EscalationID(key signals.Key, session int, reopened time.Time) string {
+	name := key.WorkflowID() + "\x00" + strconv.Itoa(max(session, 1))
+	if !reopened.IsZero() {
+		name += "\x00" + strconv.FormatInt(reopened.UnixNano(), 10)
+	}
+
+	sum := sha256.Sum256([]byte(name))
 
 	id := uuid.UUID(sum[:16])
 	id[6] = id[6]&0x0f | 0x80 // version 8: made by our own rule
 	id[8] = id[8]&0x3f | 0x80 // variant of RFC 9562
 
 	return id.String()
+}
+
+// Asks says that the answers to a question and to an escalation depend on the
+// desk.
+func (Dialect) Asks(_ dialect.Request, events []signals.Event) (dialect.Ask, bool) {
+	if len(events) != 1 {
+		return dialect.Ask{}, false
+	}
+
+	switch event := &events[0]; {
+	case event.Type == signals.AvailabilityRequested && event.Availability != nil:
+		return dialect.Ask{Question: dialect.AskAvailability, Skill: event.Availability.Skill, Within: within}, true
+	case event.Type == signals.EscalationRequested && event.Escalation != nil:
+		return dialect.Ask{
+			Question: dialect.AskPosition, Conversation: event.Conversation, Skill: event.Escalation.Skill, Within: within,
+		}, true
+	default:
+		return dialect.Ask{}, false
+	}
 }
 
 // Answer is what the contract says of the call: 200 with figures for a
@@ -81,25 +117,38 @@ func (Dialect) Answer(req dialect.Request, src dialect.Source, out dialect.Outco
 
 	switch c := callOf(req); c.path {
 	case pathAvailability:
-		return answer(http.StatusOK, availabilityOf(options))
+		return answer(http.StatusOK, availabilityOf(options, out.Found.Availability))
 	case pathWaitTime:
-		return answer(http.StatusOK, waitTime{EstimatedWaitTime: max(options.WaitSeconds, 0)})
+		return answer(http.StatusOK, waitTime{availabilityOf(options, out.Found.Availability).EstimatedWaitTime})
 	case pathEscalate:
-		return answer(http.StatusCreated, escalated{
-			EscalationID:      EscalationID(signals.Key{Source: src.Name, Conversation: c.conversation}, out.Session),
-			EstimatedWaitTime: max(options.WaitSeconds, 0), Status: statusQueued,
-		})
+		return answer(http.StatusCreated, escalatedOf(signals.Key{Source: src.Name, Conversation: c.conversation}, options, &out.Found))
 	default:
 		return dialect.Response{Status: http.StatusNoContent}
 	}
 }
 
-// availabilityOf speaks for the agents until a desk does: nobody can be reached
-// out of hours, and within them who is not available is busy.
-func availabilityOf(options dialect.PypestreamOptions) availability {
+// escalatedOf tells who has the conversation, or where it waits.
+func escalatedOf(key signals.Key, options dialect.PypestreamOptions, found *dialect.Found) escalated {
+	id := EscalationID(key, found.Session, found.ReopenedAt)
+	if found.Agent != "" {
+		return escalated{EscalationID: id, AgentID: found.Agent, Status: statusAccepted}
+	}
+
+	out := escalated{EscalationID: id, EstimatedWaitTime: found.WaitSeconds, QueuePosition: found.Position, Status: statusQueued}
+	if wait := int64(options.WaitSeconds); out.EstimatedWaitTime == nil && wait > 0 {
+		out.EstimatedWaitTime = &wait
+	}
+
+	return out
+}
+
+// availabilityOf tells what the desk says, and of what it does not know, or
+// without one, what the source's options do: nobody can be reached out of hours,
+// and within them who is not available is busy.
+func availabilityOf(options dialect.PypestreamOptions, said *signals.Availability) availability {
 	out := availability{
 		Available: !options.Unavailable && !options.Closed, HoursOfOperation: !options.Closed,
-		EstimatedWaitTime: max(options.WaitSeconds, 0), QueueDepth: max(options.QueueDepth, 0),
+		EstimatedWaitTime: int64(max(options.WaitSeconds, 0)), QueueDepth: int64(max(options.QueueDepth, 0)),
 	}
 
 	switch {
@@ -111,7 +160,26 @@ func availabilityOf(options dialect.PypestreamOptions) availability {
 		out.Status = statusBusy
 	}
 
+	if said == nil {
+		return out
+	}
+
+	override(&out.Available, said.Available)
+	override(&out.HoursOfOperation, said.Open)
+	override(&out.EstimatedWaitTime, said.WaitSeconds)
+	override(&out.QueueDepth, said.QueueDepth)
+
+	if said.Status != "" {
+		out.Status = said.Status
+	}
+
 	return out
+}
+
+func override[T any](value, by *T) {
+	if by != nil {
+		*value = *by
+	}
 }
 
 // Refuse is an error in the platform's own form: 400 for what was sent, 401
@@ -162,7 +230,3 @@ func answer(status int, body any) dialect.Response {
 
 	return dialect.Response{Status: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: raw}
 }
-
-// TellsSession says that an escalation's answer names its session: the id is the
-// same for every repeat within one, and another in the next.
-func (Dialect) TellsSession(req dialect.Request) bool { return callOf(req).path == pathEscalate }

@@ -9,9 +9,10 @@
 // again, and Encode its body. The version in the path is Platform.Version.
 //
 // Two calls are questions: agents/availability and agents/waitTime are about
-// the account and are answered from the source's options, as is the waiting
-// time of an escalation. What the reference page lists as attributes of a
-// question's answer is accepted in a request, too.
+// the account. They and an escalation are answered by what the source's desk
+// says ([Dialect.Asks]), and without a desk from the source's options. What the
+// reference page lists as attributes of a question's answer is accepted in a
+// request, too.
 //
 // Not documented, hence settings or choices made here: the header in which the
 // callback token travels (the option token_header; by default Authorization
@@ -52,7 +53,10 @@ const (
 // Dialect speaks Pypestream's Contact Center webhooks.
 type Dialect struct{}
 
-var _ dialect.Dialect = Dialect{}
+var (
+	_ dialect.Dialect = Dialect{}
+	_ dialect.Asker   = Dialect{}
+)
 
 // Name returns "pypestream".
 func (Dialect) Name() string { return Name }

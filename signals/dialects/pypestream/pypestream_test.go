@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -364,7 +365,7 @@ func TestAnswers(t *testing.T) {
 	const agents = "/contactCenter/v1/agents/"
 
 	src := source()
-	id := pypestream.EscalationID(signals.Key{Source: "pypestream", Conversation: "c-1"}, 1)
+	id := pypestream.EscalationID(signals.Key{Source: "pypestream", Conversation: "c-1"}, 1, time.Time{})
 
 	figures := src
 	figures.Options.Pypestream = dialect.PypestreamOptions{WaitSeconds: 30, QueueDepth: 10}
@@ -416,7 +417,7 @@ func TestAnswers(t *testing.T) {
 
 			req := call(test.method, test.path, "")
 
-			for _, out := range []dialect.Outcome{{Accepted: 1}, {Duplicates: 1, Session: 1}} {
+			for _, out := range []dialect.Outcome{{Accepted: 1}, {Duplicates: 1, Found: dialect.Found{Session: 1}}} {
 				answer := pypestream.Dialect{}.Answer(req, test.src, out)
 				require.Equal(t, test.status, answer.Status)
 				require.Equal(t, test.body, string(answer.Body))
@@ -441,7 +442,7 @@ func TestEscalationID(t *testing.T) {
 	t.Parallel()
 
 	key := signals.Key{Source: "pypestream", Conversation: "c-1"}
-	id := pypestream.EscalationID(key, 1)
+	id := pypestream.EscalationID(key, 1, time.Time{})
 	require.Equal(t, "680e976e-b79f-856a-a108-5c1f8dac54d3", id, "it must not change from release to release")
 
 	parsed, err := uuid.Parse(id)
@@ -449,11 +450,11 @@ func TestEscalationID(t *testing.T) {
 	require.Equal(t, uuid.Version(8), parsed.Version())
 	require.Equal(t, uuid.RFC4122, parsed.Variant())
 
-	require.Equal(t, id, pypestream.EscalationID(key, 0), "a session that is not known yet is the first")
-	require.Equal(t, id, pypestream.EscalationID(key, 1))
-	require.NotEqual(t, id, pypestream.EscalationID(key, 2))
-	require.NotEqual(t, id, pypestream.EscalationID(signals.Key{Source: "other", Conversation: "c-1"}, 1))
-	require.NotEqual(t, id, pypestream.EscalationID(signals.Key{Source: "pypestream", Conversation: "c-11"}, 1))
+	require.Equal(t, id, pypestream.EscalationID(key, 0, time.Time{}), "a session that is not known yet is the first")
+	require.Equal(t, id, pypestream.EscalationID(key, 1, time.Time{}))
+	require.NotEqual(t, id, pypestream.EscalationID(key, 2, time.Time{}))
+	require.NotEqual(t, id, pypestream.EscalationID(signals.Key{Source: "other", Conversation: "c-1"}, 1, time.Time{}))
+	require.NotEqual(t, id, pypestream.EscalationID(signals.Key{Source: "pypestream", Conversation: "c-11"}, 1, time.Time{}))
 }
 
 func TestEncodeForeignEvents(t *testing.T) {
