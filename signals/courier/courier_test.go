@@ -43,6 +43,20 @@ func TestNeverSeenConversationStarts(t *testing.T) {
 	), r.options.TypedSearchAttributes, "it is found from its first moment on")
 }
 
+// TestUnknownAttributes: what a server does not know yet is no reason to refuse
+// a conversation.
+func TestUnknownAttributes(t *testing.T) {
+	t.Parallel()
+
+	b := setup(t, courier.Config{})
+	b.server.unmapped = true
+
+	got, err := b.courier.Events(t.Context(), b.key, []signals.Event{message("m1", epoch)})
+	require.NoError(t, err)
+	require.Equal(t, went(courier.Signalled), got)
+	require.Zero(t, b.server.run(t, b.id, 0).options.TypedSearchAttributes.Size())
+}
+
 func TestHashedChatIDIsHandedOver(t *testing.T) {
 	t.Parallel()
 

@@ -214,6 +214,14 @@ func (c *Courier) signalWithStart(ctx context.Context, id string, letters []*let
 
 	begun := time.Now()
 	_, err := c.temporal.SignalWithStartWorkflow(ctx, id, name, payload, options, how.workflow, args...)
+
+	// A server learns of new attributes some seconds after they were registered,
+	// and what it refuses for that would be refused for good.
+	if options.TypedSearchAttributes.Size() > 0 && refusesAttributes(err) {
+		options.TypedSearchAttributes = temporal.SearchAttributes{}
+		_, err = c.temporal.SignalWithStartWorkflow(ctx, id, name, payload, options, how.workflow, args...)
+	}
+
 	c.observe(name, len(letters), begun, err)
 
 	return err

@@ -41,6 +41,17 @@ var ErrHeld = fmt.Errorf("run is held up: %w", errAgain)
 // InvalidArgument, although the next run takes it.
 const signalLimit = "exceeded workflow execution limit for signal events"
 
+// noAttribute is part of how the server refuses a search attribute that it does
+// not know (yet): "Namespace default has no mapping defined for search attribute
+// ParleyStatus" (common/searchattribute, v1.32.1).
+const noAttribute = "search attribute"
+
+func refusesAttributes(err error) bool {
+	invalid, ok := errors.AsType[*serviceerror.InvalidArgument](err)
+
+	return ok && strings.Contains(invalid.Message, noAttribute)
+}
+
 // classify turns an error of the Temporal client into one of the above.
 func classify(doing string, err error) error {
 	if err == nil {

@@ -27,6 +27,8 @@ import (
 type server struct {
 	mu   sync.Mutex
 	runs map[string][]*run
+	// unmapped: it knows no search attributes yet.
+	unmapped bool
 
 	// before is called at the begin of every call, without the lock.
 	before func(ctx context.Context, op, id string) error
@@ -127,6 +129,10 @@ func (s *server) SignalWithStartWorkflow(ctx context.Context, id, _ string, arg 
 	}
 
 	if last == nil {
+		if s.unmapped && options.TypedSearchAttributes.Size() > 0 {
+			return nil, serviceerror.NewInvalidArgument("Namespace default has no mapping defined for search attribute ParleyStatus")
+		}
+
 		last = s.add(id, input)
 		last.options = options
 		last.types = append(last.types, fmt.Sprint(workflow))
