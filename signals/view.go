@@ -46,13 +46,28 @@ type View struct {
 	Clocks   []ViewClock   `json:"clocks"`
 	// Offered is the agent whom an open invitation asks; Invitations are those
 	// so far, the newest last.
-	Offered     string          `json:"offered,omitempty"`
-	Invitations []Invitation    `json:"invitations,omitempty"`
-	Timeline    []TimelineEntry `json:"timeline,omitempty"`
-	Ticket      *TicketRef      `json:"ticket"`
+	Offered     string       `json:"offered,omitempty"`
+	Invitations []Invitation `json:"invitations,omitempty"`
+	// Queue is where it stands in the queue of Desk, if that is one of Parley's;
+	// only the gateway knows it, and lists leave it out.
+	Queue    *ViewQueue      `json:"queue,omitempty"`
+	Timeline []TimelineEntry `json:"timeline,omitempty"`
+	Ticket   *TicketRef      `json:"ticket"`
 
 	OpenedAt time.Time  `json:"opened_at,omitzero"`
 	ClosedAt *time.Time `json:"closed_at,omitempty"`
+}
+
+// ViewQueue is where a conversation stands at a desk.
+type ViewQueue struct {
+	// Status is one of the constants of [DeskPosition].
+	Status string `json:"status"`
+	// Position counts from 1 among those who compete for the same agents, and is
+	// absent while an agent is invited; Depth counts all who wait.
+	Position int `json:"position,omitempty"`
+	Depth    int `json:"depth"`
+	// WaitSeconds is the estimate; absent where nobody accepts.
+	WaitSeconds *int64 `json:"wait_seconds,omitempty"`
 }
 
 // ViewParticipant is one of a [View]'s participants.

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -36,10 +37,10 @@ const (
 )
 
 // verb is one command: the update that carries it, the fields that it takes
-// and those it needs.
+// and those it needs, all of needs and one at least of either.
 type verb struct {
-	update        string
-	fields, needs []string
+	update                string
+	fields, needs, either []string
 }
 
 // verbs are the commands by the last part of their path.
@@ -47,13 +48,20 @@ func verbs() map[string]verb {
 	agent := []string{"agent_id", "agent_name", "agent_nickname", "by", "reason"}
 
 	return map[string]verb{
-		"accept":  {signals.AcceptUpdate, agent, []string{"agent_id"}},
-		"decline": {signals.DeclineUpdate, agent, []string{"agent_id"}},
-		"assign":  {signals.AssignUpdate, agent, []string{"agent_id"}},
-		"close":   {signals.CloseUpdate, []string{"by", "by_id", "reason"}, nil},
-		"reopen":  {signals.ReopenUpdate, []string{"by", "reason"}, nil},
-		"snooze":  {signals.SnoozeUpdate, []string{"by", "until"}, nil},
-		"notes":   {signals.NoteUpdate, []string{"by", "text"}, []string{"text"}},
+		"accept":  {update: signals.AcceptUpdate, fields: agent, needs: []string{"agent_id"}},
+		"decline": {update: signals.DeclineUpdate, fields: agent, needs: []string{"agent_id"}},
+		"assign":  {update: signals.AssignUpdate, fields: agent, needs: []string{"agent_id"}},
+		"transfer": {
+			update: signals.TransferUpdate, fields: append([]string{"desk", "group_id"}, agent...),
+			either: []string{"agent_id", "desk", "group_id"},
+		},
+		"escalate": {
+			update: signals.EscalateUpdate, fields: []string{"agent_id", "by", "desk", "group_id", "priority", "reason", "skill"},
+		},
+		"close":  {update: signals.CloseUpdate, fields: []string{"by", "by_id", "reason"}},
+		"reopen": {update: signals.ReopenUpdate, fields: []string{"by", "reason"}},
+		"snooze": {update: signals.SnoozeUpdate, fields: []string{"by", "until"}},
+		"notes":  {update: signals.NoteUpdate, fields: []string{"by", "text"}, needs: []string{"text"}},
 	}
 }
 
@@ -76,11 +84,15 @@ func (s *Server) command(v verb) fiber.Handler {
 			return err
 		}
 
+		if command.Desk != "" && !s.deps.Desks.Known(command.Desk) {
+			return invalid("desk", "names no desk")
+		}
+
 		if caller := callerOf(c); command.By == "" && caller != nil {
 			command.By = caller.name
 		}
 
-		id, err := updateID(c, v)
+		id, err := updateID(c, v.update)
 		if err != nil {
 			return err
 		}
@@ -94,44 +106,116 @@ func (s *Server) command(v verb) fiber.Handler {
 	}
 }
 
-// decode reads a command strictly: a field that the command does not take
-// would otherwise be a wish that nobody hears.
+// decode reads a command.
 func (v verb) decode(body []byte) (signals.Command, error) {
-	fields := make(map[string]json.RawMessage)
-
-	if len(body) > 0 {
-		if err := dialect.Unmarshal(body, "", &fields); err != nil {
-			return signals.Command{}, commandProblem(err)
-		}
+	fields, err := fieldsOf(body)
+	if err != nil {
+		return signals.Command{}, err
 	}
 
-	var command signals.Command
+	var (
+		command signals.Command
+		urgency urgency
+	)
 
 	targets := map[string]any{
 		"agent_id": &command.AgentID, "agent_name": &command.AgentName, "agent_nickname": &command.AgentNickname,
 		"by": &command.By, "by_id": &command.By, "reason": &command.Reason, "until": &command.Until, "text": &command.Text,
+		"desk": &command.Desk, "group_id": &command.GroupID, "skill": &command.Skill, "priority": &urgency,
 	}
 
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		if !slices.Contains(v.fields, name) {
-			return signals.Command{}, invalid(name, "is no field of this command")
-		}
+	if err := decodeFields(fields, v.fields, targets); err != nil {
+		return signals.Command{}, err
+	}
 
-		if err := v.decodeField(name, fields[name], targets[name]); err != nil {
-			return signals.Command{}, err
-		}
+	command.Priority = string(urgency)
+	given := func(name string) bool {
+		text, ok := targets[name].(*string)
+
+		return ok && *text != ""
 	}
 
 	for _, name := range v.needs {
-		if text, ok := targets[name].(*string); ok && *text == "" {
+		if !given(name) {
 			return signals.Command{}, invalid(name, "is missing")
 		}
+	}
+
+	switch {
+	case len(v.either) > 0 && !slices.ContainsFunc(v.either, given):
+		return signals.Command{}, invalid(v.either[0], "is missing, and so are "+strings.Join(v.either[1:], " and "))
+	case v.update == signals.TransferUpdate && command.AgentID != "" && (command.Desk != "" || command.GroupID != ""):
+		return signals.Command{}, invalid("agent_id", "and a desk or group exclude each other")
 	}
 
 	return command, nil
 }
 
-func (v verb) decodeField(name string, raw json.RawMessage, target any) error {
+// urgency is low, normal, high, urgent or a whole number, as JSON text or number.
+type urgency string
+
+// maxUrgency bounds a priority that is a number, either way.
+const maxUrgency = 100
+
+var errUrgency = fmt.Errorf("must be low, normal, high, urgent or a number from %d to %d", -maxUrgency, maxUrgency)
+
+// UnmarshalJSON reads a priority.
+func (u *urgency) UnmarshalJSON(raw []byte) error {
+	text := string(raw)
+	if strings.HasPrefix(text, `"`) {
+		if err := json.Unmarshal(raw, &text); err != nil {
+			return fmt.Errorf("read priority: %w", err)
+		}
+	}
+
+	text = strings.ToLower(text)
+	if number, err := strconv.Atoi(text); err == nil && number >= -maxUrgency && number <= maxUrgency {
+		*u = urgency(strconv.Itoa(number))
+
+		return nil
+	}
+
+	switch text {
+	case "null", "":
+	case "low", "normal", "high", "urgent":
+		*u = urgency(text)
+	default:
+		return errUrgency
+	}
+
+	return nil
+}
+
+// fieldsOf reads the fields of a body, which may be empty.
+func fieldsOf(body []byte) (map[string]json.RawMessage, error) {
+	fields := make(map[string]json.RawMessage)
+
+	if len(body) > 0 {
+		if err := dialect.Unmarshal(body, "", &fields); err != nil {
+			return nil, commandProblem(err)
+		}
+	}
+
+	return fields, nil
+}
+
+// decodeFields reads fields strictly: one that is not known would otherwise be a
+// wish that nobody hears.
+func decodeFields(fields map[string]json.RawMessage, known []string, targets map[string]any) error {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if !slices.Contains(known, name) {
+			return invalid(name, "is no field of this command")
+		}
+
+		if err := decodeField(name, fields[name], targets[name]); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
+
+func decodeField(name string, raw json.RawMessage, target any) error {
 	if err := dialect.Unmarshal(raw, name, target); err != nil {
 		return commandProblem(err)
 	}
@@ -160,7 +244,7 @@ func commandProblem(err error) error {
 
 // updateID scopes the caller's idempotency key to the command, since the ids
 // of all updates of a run share one space. Without a key each is its own.
-func updateID(c *fiber.Ctx, v verb) (string, error) {
+func updateID(c *fiber.Ctx, command string) (string, error) {
 	given := c.Get(idempotencyHeader)
 	if given == "" {
 		return "", nil
@@ -175,7 +259,7 @@ func updateID(c *fiber.Ctx, v verb) (string, error) {
 		name = caller.name
 	}
 
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", name, v.update, given))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", name, command, given))
 
 	return hex.EncodeToString(sum[:16]), nil
 }

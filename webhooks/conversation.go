@@ -20,6 +20,10 @@ import (
 // does not answer by then is not there.
 const queryPatience = 2 * time.Second
 
+// placePatience bounds the question to a conversation's desk, which is only
+// beside the point.
+const placePatience = time.Second
+
 // errNotRunning says that a conversation has no open run.
 var errNotRunning = errors.New("no open run")
 
@@ -74,7 +78,32 @@ func (s *Server) getConversation(c *fiber.Ctx) error {
 		return err
 	}
 
+	s.place(ctx, &view)
+
 	return c.JSON(whole(&view))
+}
+
+// place adds where a conversation stands in its desk's queue; a desk that keeps
+// silent, or has never heard of it, leaves that out.
+func (s *Server) place(ctx context.Context, view *signals.View) {
+	if view.Status != signals.StatusQueued && view.Status != signals.StatusOffered || !s.deps.Desks.Known(view.Desk) {
+		return
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, placePatience)
+	defer cancel()
+
+	position, err := s.deps.Desks.Position(ctx, view.Desk, keyOfView(view))
+
+	switch {
+	case err != nil:
+		s.log.WarnContext(ctx, "a desk did not say where a conversation stands", slog.String("desk", view.Desk),
+			slog.String("source", view.Source), slog.String("conversation", view.ID), slog.Any("error", err))
+	case position.Status != "":
+		view.Queue = &signals.ViewQueue{
+			Status: position.Status, Position: position.Position, Depth: position.Depth, WaitSeconds: position.WaitSeconds,
+		}
+	}
 }
 
 // find returns a conversation's session: an open run by query, a closed

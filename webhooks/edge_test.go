@@ -24,6 +24,7 @@ import (
 
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/webhooks"
+	"github.com/parleyhq/parley/webhooks/desks"
 )
 
 // edge is a server on a port of its own, with everything behind it faked.
@@ -31,6 +32,7 @@ type edge struct {
 	*world
 
 	t      *testing.T
+	desk   *desk
 	server *webhooks.Server
 	url    string
 	log    *logged
@@ -91,7 +93,7 @@ func newEdge(t *testing.T, options ...option) *edge {
 	t.Helper()
 
 	e := &edge{
-		world: newWorld(), t: t, log: &logged{},
+		world: newWorld(), t: t, log: &logged{}, desk: newDesk(),
 		clock: &clock{now: time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)},
 	}
 
@@ -99,6 +101,7 @@ func newEdge(t *testing.T, options ...option) *edge {
 	deps := webhooks.Deps{
 		Sources: []webhooks.Source{newSource("shop"), newSource("signed", "old", "s3cret")},
 		Own:     plain{}, Acceptor: e.world, Archive: e.world, Accounts: e.world, Ledger: e.world, Inbox: e.world, Sessions: e.world,
+		Desks:    desks.New(desks.Config{Temporal: e.desk, Names: []string{"support", "billing"}, Now: e.clock.Now}),
 		Temporal: e.world, Database: e.world, Now: e.clock.Now, Version: "1.2.3",
 		Log: slog.New(slog.NewTextHandler(e.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

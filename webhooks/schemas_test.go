@@ -36,6 +36,13 @@ type (
 		Partial      bool `json:"partial,omitempty"`
 		Participants bool `json:"-"`
 	}
+	listedDesk struct {
+		signals.DeskView
+
+		Staff     int  `json:"staff"`
+		Accepting int  `json:"accepting"`
+		Partial   bool `json:"partial,omitempty"`
+	}
 	source struct {
 		webhooks.SourceCounts
 
@@ -113,13 +120,22 @@ func (s *schemas) add(name string, t reflect.Type, required ...string) {
 		needed = required
 	}
 
-	if name == "ListedConversation" {
-		delete(properties, "participants")
-		delete(properties, "timeline")
+	for _, left := range leftOut()[name] {
+		delete(properties, left)
+		needed = slices.DeleteFunc(needed, func(field string) bool { return field == left })
 	}
 
 	slices.Sort(needed)
 	s.out[name] = map[string]any{"type": "object", "properties": properties, "required": slices.Compact(needed)}
+}
+
+// leftOut are the fields that lists leave out.
+func leftOut() map[string][]string {
+	return map[string][]string{
+		"ListedConversation": {"participants", "timeline", "queue"},
+		"ListedTicket":       {"transcript"},
+		"ListedDesk":         {"queue", "agents"},
+	}
 }
 
 func (s *schemas) fields(t reflect.Type, properties map[string]any, needed *[]string) {

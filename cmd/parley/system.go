@@ -265,8 +265,8 @@ func (s *system) buildEdge(ctx context.Context) error {
 	edge, err := webhooks.New(s.settings.HTTP, webhooks.Deps{
 		Sources: s.sources, Own: dialects.Table()[policy.DialectParley], Acceptor: s.presence, Archive: s.inbox,
 		Accounts: ledger{s.inbox}, Ledger: ledger{s.inbox}, Inbox: ledger{s.inbox}, Sessions: past{s.sessions},
-		Secrets: s.inbox, Temporal: s.temporal, Database: s.db, Metrics: s.metrics.Handler, Scope: s.metrics.Scope, Log: s.log, Version: version,
-		Now: gatewayClock(),
+		Secrets: s.inbox, Temporal: s.temporal, Desks: s.board(), Database: s.db,
+		Metrics: s.metrics.Handler, Scope: s.metrics.Scope, Log: s.log, Version: version, Now: gatewayClock(),
 	})
 	if err != nil {
 		return fmt.Errorf("start: %w", err)

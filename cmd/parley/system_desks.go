@@ -13,6 +13,7 @@ import (
 	"github.com/parleyhq/parley/activities/desk"
 	"github.com/parleyhq/parley/activities/outbound"
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/webhooks/desks"
 	"github.com/parleyhq/parley/webhooks/presence"
 	"github.com/parleyhq/parley/workflows/policy"
 )
@@ -28,6 +29,11 @@ const (
 // seating are the activities of desks.
 func (s *system) seating(requests *outbound.Client) *desk.Activities {
 	return &desk.Activities{Courier: s.courier, Workflow: s.temporal, Webhook: requests, Assign: s.assignOf, Log: s.log}
+}
+
+// board shows the configured desks over HTTP.
+func (s *system) board() *desks.Board {
+	return desks.New(desks.Config{Temporal: s.temporal, Names: s.file.desks.Names(), Log: s.log})
 }
 
 func (s *system) assignOf(name string) policy.DeskAssign {
