@@ -116,6 +116,8 @@ func (b *bench) work(t *testing.T, store *tickets.Store, kept *inbox.Inbox) {
 			snapshot.TicketKind = policy.TicketWebhook
 		}
 
+		snapshot.Platform = source == "moved"
+
 		return snapshot
 	}
 
@@ -125,7 +127,7 @@ func (b *bench) work(t *testing.T, store *tickets.Store, kept *inbox.Inbox) {
 	running := worker.New(b.client, worker.Config{StickyCache: 2000}, worker.Under{Source: under, Desk: desks.Snapshot},
 		&dispatch.Activities{Sender: b.gate, Desks: unheard{}, Printer: notifier, Sessions: b.gate, Archive: archive{kept}, Past: b.gate},
 		&deliver.Activities{
-			Notices: notifier, Tickets: store, Courier: b.courier, Log: silent,
+			Notices: notifier, Tickets: store, Courier: b.courier, Log: silent, Platform: &reluctant{},
 			TicketSystem: tickets.NewWebhook(tickets.Config{Kind: tickets.KindWebhook, URL: receivers + "/flaky"}, requests, store),
 		})
 	require.NoError(t, running.Start())
@@ -184,6 +186,11 @@ func benchBook(t *testing.T) *policy.Book {
 			p.Reassign.After, p.Queue.MaxWait, p.Accept.End = 500*ms, 3000*ms, policy.EndClose
 
 			return quick()(p)
+		},
+		"moved": func(p *policy.Policy) error {
+			p.Unreplied.First, p.Closeout.Grace = policy.Duration(time.Hour), 600*ms
+
+			return nil
 		},
 		"relay": func(p *policy.Policy) error {
 			p.Unreplied.Mode = policy.ModeRelay

@@ -1,13 +1,18 @@
 package tests_test
 
 import (
+	"context"
 	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 
+	"github.com/parleyhq/parley/activities/outbound"
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/workflows/conversation"
 	"github.com/parleyhq/parley/workflows/delivery"
@@ -43,6 +48,10 @@ func deliveryPaths() []historyPath {
 		{
 			name: "delivery-continued", source: "calm", target: "flaky", runs: 2, take: takeDeliveryContinued,
 			wants: kinds(completed, continued, failed, succeeded), holds: continuedWithState,
+		},
+		{
+			name: "delivery-platform", source: "moved", target: signals.PlatformTarget("moved"), take: takePlatform,
+			wants: kinds(completed, failed, succeeded, fired),
 		},
 	}
 }
@@ -162,5 +171,54 @@ func takeDeliveryContinued(t *testing.T, b *bench, key signals.Key) {
 	}
 
 	b.delivering(t, id, "both delivered", func(s *delivery.State) bool { return s.Counts.Delivered == 2 })
+	b.ended(t, id)
+}
+
+// reluctant is a platform that carries a command out at the third attempt, and
+// never moves a chat to an agent whom it does not have.
+type reluctant struct{ tries atomic.Int32 }
+
+func (r *reluctant) Send(_ context.Context, order *signals.Order) (delivery.Receipt, error) {
+	switch {
+	case order.Platform.AgentID == "nobody":
+		return delivery.Receipt{}, outbound.Permanent("there is no such agent")
+	case r.tries.Add(1) < 3:
+		return delivery.Receipt{}, outbound.Temporary("503 Service Unavailable")
+	default:
+		return delivery.Receipt{Detail: "200 OK"}, nil
+	}
+}
+
+// takePlatform has a platform move a chat: one command is carried out after some
+// attempts, a newer one takes the place of one that waits, one is refused.
+func takePlatform(t *testing.T, b *bench, key signals.Key) {
+	t.Helper()
+
+	id := key.DeliveryID(signals.PlatformTarget(key.Source))
+	transfer := func(agent string) {
+		require.NoError(t, b.command(t, key, signals.TransferUpdate, signals.Command{AgentID: agent, By: "ops"}))
+	}
+	noted := func(kind string) {
+		b.until(t, key, kind, func(view signals.View) bool {
+			return slices.ContainsFunc(view.Timeline, func(e signals.TimelineEntry) bool {
+				return e.Type == signals.SystemNoted && strings.Contains(e.Text, kind)
+			})
+		})
+	}
+
+	b.send(t, key, message("T1", ann, "Hello"))
+	b.until(t, key, "there", is(signals.StatusOpen))
+	transfer(smith)
+	b.delivering(t, id, "refused once", func(s *delivery.State) bool {
+		return len(s.Pending) == 1 && s.Pending[0].Attempts == 1 && !s.InFlight
+	})
+	transfer(jones)
+	noted("dropped: ")
+	noted("done: ")
+	transfer("nobody")
+	noted("not done: ")
+	b.delivering(t, id, "told", func(s *delivery.State) bool { return s.Counts.Delivered == 1 && len(s.Reports) == 0 })
+	b.send(t, key, closing("T1"))
+	b.completed(t, key.WorkflowID())
 	b.ended(t, id)
 }
