@@ -51,17 +51,8 @@ func TestReplay(t *testing.T) {
 			missing, held := slices.Clone(path.wants), path.holds == nil
 
 			for _, file := range files {
-				replayer := sdkworker.NewWorkflowReplayer()
-				(&conversation.Workflows{Under: book.Snapshot}).Register(replayer)
-				delivery.Register(replayer)
-
-				// Its own id, which tells the workflow whose it is.
 				history := readHistory(t, file)
-				started := history.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes()
-				original := workflow.Execution{ID: started.GetWorkflowId(), RunID: started.GetOriginalExecutionRunId()}
-
-				require.NoError(t, replayer.ReplayWorkflowHistoryWithOptions(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
-					history, sdkworker.ReplayWorkflowHistoryOptions{OriginalExecution: original}), file)
+				replayRun(t, book, file, history)
 				requireOneTimer(t, file, history)
 
 				held = held || path.holds(history)
@@ -74,6 +65,56 @@ func TestReplay(t *testing.T) {
 			require.True(t, held, "it is another path than its name says")
 		})
 	}
+}
+
+// TestReplayEarlier replays what builds before this one recorded, on paths that
+// a run of this build no longer takes: a version marker for the rules instead of
+// their number beside the policy.
+func TestReplayEarlier(t *testing.T) {
+	t.Parallel()
+
+	book, err := policy.NewBook(policy.Config{})
+	require.NoError(t, err)
+
+	files := earlierFiles(t)
+	require.NotEmpty(t, files)
+
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+
+			history := readHistory(t, file)
+			replayRun(t, book, file, history)
+			require.True(t, slices.ContainsFunc(history.GetEvents(), func(e *historypb.HistoryEvent) bool {
+				return e.GetMarkerRecordedEventAttributes().GetMarkerName() == "Version"
+			}), "it is no earlier one")
+		})
+	}
+}
+
+func earlierFiles(t *testing.T) []string {
+	t.Helper()
+
+	files, err := filepath.Glob(filepath.Join(historiesDir, "earlier", "*.json"))
+	require.NoError(t, err)
+
+	return files
+}
+
+// replayRun replays a run under its own id, which tells the workflow whose it
+// is.
+func replayRun(t *testing.T, book *policy.Book, file string, history *historypb.History) {
+	t.Helper()
+
+	replayer := sdkworker.NewWorkflowReplayer()
+	(&conversation.Workflows{Under: book.Snapshot}).Register(replayer)
+	delivery.Register(replayer)
+
+	started := history.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes()
+	original := workflow.Execution{ID: started.GetWorkflowId(), RunID: started.GetOriginalExecutionRunId()}
+
+	require.NoError(t, replayer.ReplayWorkflowHistoryWithOptions(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
+		history, sdkworker.ReplayWorkflowHistoryOptions{OriginalExecution: original}), file)
 }
 
 // requireOneTimer wants at most one timer at a time: the lazy one, none leaked.
@@ -125,23 +166,26 @@ func TestHistoriesNameNobody(t *testing.T) {
 	process := regexp.MustCompile(`"\d+@[^"]*"`)
 	known := make(map[string]bool)
 
+	recorded := earlierFiles(t)
 	for _, path := range historyPaths() {
-		for _, file := range recordedFiles(t, path.name) {
-			known[file] = true
-
-			content, err := os.ReadFile(filepath.Clean(file))
-			require.NoError(t, err)
-
-			text := string(content)
-			require.NotContains(t, text, "@"+host, file)
-			require.NotContains(t, text, host+":", file)
-			require.NotContains(t, text, filepath.Dir(directory), file)
-			require.NotContains(t, text, ".go:", file)
-			require.Empty(t, process.FindString(text), file)
-		}
+		recorded = append(recorded, recordedFiles(t, path.name)...)
 	}
 
-	files, err := filepath.Glob(filepath.Join(historiesDir, "*"))
+	for _, file := range recorded {
+		known[file] = true
+
+		content, err := os.ReadFile(filepath.Clean(file))
+		require.NoError(t, err)
+
+		text := string(content)
+		require.NotContains(t, text, "@"+host, file)
+		require.NotContains(t, text, host+":", file)
+		require.NotContains(t, text, filepath.Dir(directory), file)
+		require.NotContains(t, text, ".go:", file)
+		require.Empty(t, process.FindString(text), file)
+	}
+
+	files, err := filepath.Glob(filepath.Join(historiesDir, "*.json"))
 	require.NoError(t, err)
 
 	for _, file := range files {
