@@ -22,6 +22,7 @@ import (
 	"github.com/parleyhq/parley/signals/courier"
 	"github.com/parleyhq/parley/signals/dialects"
 	"github.com/parleyhq/parley/webhooks"
+	"github.com/parleyhq/parley/webhooks/desks"
 	"github.com/parleyhq/parley/webhooks/inbox"
 	"github.com/parleyhq/parley/webhooks/presence"
 	"github.com/parleyhq/parley/worker"
@@ -58,6 +59,7 @@ type system struct {
 	courier   *courier.Courier
 	metrics   *worker.Metrics
 	presence  *presence.Forwarder
+	board     *desks.Board
 	edge      *webhooks.Server
 	// profiles is where Go's profiles are served, "" for nowhere.
 	profiles string
@@ -260,12 +262,13 @@ func (s *system) startWorker(context.Context) error {
 func (s *system) buildEdge(ctx context.Context) error {
 	s.presence = s.newPresence()
 	s.later("presence", s.presence.Stop)
+	s.board = s.newBoard()
 
 	//nolint:contextcheck // requests bring contexts of their own
 	edge, err := webhooks.New(s.settings.HTTP, webhooks.Deps{
 		Sources: s.sources, Own: dialects.Table()[policy.DialectParley], Acceptor: s.presence, Archive: s.inbox,
 		Accounts: ledger{s.inbox}, Ledger: ledger{s.inbox}, Inbox: ledger{s.inbox}, Sessions: past{s.sessions},
-		Secrets: s.inbox, Temporal: s.temporal, Desks: s.board(), Database: s.db,
+		Secrets: s.inbox, Temporal: s.temporal, Desks: s.board, Database: s.db,
 		Metrics: s.metrics.Handler, Scope: s.metrics.Scope, Log: s.log, Version: version, Now: gatewayClock(),
 	})
 	if err != nil {

@@ -22,6 +22,8 @@ const (
 	// deskTry bounds one attempt to start a desk, deskPause is between two.
 	deskTry   = 10 * time.Second
 	deskPause = 2 * time.Second
+	// deskWatch is how often desks are measured.
+	deskWatch = 15 * time.Second
 	// deskTask is as for every workflow of Parley's.
 	deskTask = 2 * time.Second
 )
@@ -31,8 +33,8 @@ func (s *system) seating(requests *outbound.Client) *desk.Activities {
 	return &desk.Activities{Courier: s.courier, Workflow: s.temporal, Webhook: requests, Assign: s.assignOf, Log: s.log}
 }
 
-// board shows the configured desks over HTTP.
-func (s *system) board() *desks.Board {
+// newBoard shows the configured desks over HTTP.
+func (s *system) newBoard() *desks.Board {
 	return desks.New(desks.Config{Temporal: s.temporal, Names: s.file.desks.Names(), Log: s.log})
 }
 
@@ -66,8 +68,9 @@ func (s *system) newPresence() *presence.Forwarder {
 
 // openDesks starts every desk, so that one that was terminated asks who counts on
 // it before anybody comes, and makes those that run read the configuration, which
-// may be another than at the last start. Then they are told of their agents. It
-// goes on in the background: a desk that cannot be reached keeps nobody waiting.
+// may be another than at the last start. Then they are told of their agents, and
+// measured from there on. It goes on in the background: a desk that cannot be
+// reached keeps nobody waiting.
 func (s *system) openDesks(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
@@ -92,6 +95,8 @@ func (s *system) openDesks(ctx context.Context) error {
 		if err := s.presence.Recall(ctx); err != nil && ctx.Err() == nil {
 			s.log.ErrorContext(ctx, "what was said of agents before this start is not known to all desks", slog.Any("error", err))
 		}
+
+		s.board.Watch(ctx, s.metrics.Plain, deskWatch)
 	}()
 
 	s.later("desks", func(context.Context) error {

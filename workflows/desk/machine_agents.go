@@ -266,7 +266,11 @@ func (m *Machine) enterWord(a *agent, word *signals.AgentWord, at stamp) {
 	}
 
 	said := stampOf(word.At)
-	if said <= 0 || said > at.plus(skew) {
+
+	switch {
+	case word.At.IsZero(): // somebody says so now, whatever a platform's clock was
+		said = max(at, a.StatusAt)
+	case said <= 0 || said > at.plus(skew):
 		said = at
 	}
 

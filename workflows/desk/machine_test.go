@@ -474,6 +474,15 @@ func TestWords(t *testing.T) {
 	hear("a", signals.AgentNotAccepting, time.Minute)
 	require.Equal(t, signals.AgentNotAccepting, status())
 
+	// Whoever commands means now, though a platform's clock is ahead.
+	hear("a", signals.AgentAccepting, time.Minute+4*time.Second)
+
+	_, err := s.PutAgent(signals.AgentWord{ID: "a", Status: signals.AgentOffline}, s.now)
+	require.NoError(t, err)
+	require.Equal(t, signals.AgentOffline, status())
+	hear("a", signals.AgentAccepting, time.Minute+3*time.Second)
+	require.Equal(t, signals.AgentOffline, status())
+
 	hear("", signals.AgentAccepting, 0)
 	hear("b", "asleep", 0)
 	hear("c", "", 0)

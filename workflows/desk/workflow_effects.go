@@ -160,7 +160,8 @@ func summary(offers []Addressed) string {
 	return signals.Summarize(events)
 }
 
-// measure tells metrics what waits came to.
+// measure tells metrics what waits came to. How the desk stands is read from it by
+// whoever wants to know.
 func (d *desk) measure(metrics client.MetricsHandler) {
 	waits := d.machine.TakeWaits()
 	if len(waits) == 0 {
@@ -176,12 +177,6 @@ func (d *desk) measure(metrics client.MetricsHandler) {
 			metrics.Timer("parley_desk_wait_error").Record(wait.Off.Abs())
 		}
 	}
-
-	measured := d.machine.measurements()
-	metrics.Gauge("parley_desk_handle_seconds").Update(measured.HandleSeconds)
-	metrics.Gauge("parley_desk_wait_error_seconds").Update(measured.ErrorSeconds)
-	metrics.Gauge("parley_desk_wait_bias_seconds").Update(measured.BiasSeconds)
-	metrics.Gauge("parley_desk_waiting").Update(float64(len(d.machine.line.list)))
 }
 
 // alarm is the one Temporal timer, for the nearest deadline.
