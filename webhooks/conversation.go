@@ -99,7 +99,7 @@ func (s *Server) place(ctx context.Context, view *signals.View) {
 	case err != nil:
 		s.log.WarnContext(ctx, "a desk did not say where a conversation stands", slog.String("desk", view.Desk),
 			slog.String("source", view.Source), slog.String("conversation", view.ID), slog.Any("error", err))
-	case position.Status != "":
+	case position.Status != "" && position.Session == view.Session:
 		view.Queue = &signals.ViewQueue{
 			Status: position.Status, Position: position.Position, Depth: position.Depth, WaitSeconds: position.WaitSeconds,
 		}

@@ -392,7 +392,7 @@ func TestPlaceInTheQueue(t *testing.T) {
 	t.Parallel()
 
 	e := newEdge(t).obeys()
-	e.desk.place = signals.DeskPosition{Status: signals.DeskWaits, Position: 3, Depth: 9, WaitSeconds: new(int64(120))}
+	e.desk.place = signals.DeskPosition{Session: 1, Status: signals.DeskWaits, Position: 3, Depth: 9, WaitSeconds: new(int64(120))}
 	set := func(status signals.Status, desk string) {
 		v := view("shop", "c", status)
 		v.Desk = desk
@@ -409,9 +409,12 @@ func TestPlaceInTheQueue(t *testing.T) {
 	e.do(http.MethodPost, one+"close", "")
 	require.Len(t, e.desk.asked, 1)
 
-	e.desk.place = signals.DeskPosition{Status: signals.DeskOffered, Depth: 4, Agent: "ann"}
+	e.desk.place = signals.DeskPosition{Session: 1, Status: signals.DeskOffered, Depth: 4, Agent: "ann"}
 	set(signals.StatusOffered, "support")
 	require.Equal(t, map[string]any{"status": "offered", "depth": 4.0}, queue())
+
+	e.desk.place.Session = 2
+	require.Nil(t, queue(), "that is another session's")
 
 	e.desk.place = signals.DeskPosition{}
 	require.Nil(t, queue(), "the desk has not heard of it")

@@ -220,7 +220,7 @@ func (b *Board) ask(ctx context.Context, desk string, into any, query string, ar
 		return err
 	}
 
-	b.log.WarnContext(ctx, "a desk did not run and is started", slog.String("desk", desk))
+	b.log.InfoContext(ctx, "a desk did not run and is started", slog.String("desk", desk))
 
 	if _, err := b.temporal.ExecuteWorkflow(ctx, startOptions(desk), signals.DeskWorkflow); err != nil {
 		return silent(desk, err)
