@@ -24,6 +24,8 @@ const (
 	together = 32
 	// reserve is kept of a platform's patience for what this machine knows.
 	reserve = 200 * time.Millisecond
+	// least is how long somebody must still wait for a question to be worth asking.
+	least = 20 * time.Millisecond
 )
 
 // Desks are who is asked. Their errors mean that there is no answer for now.
@@ -115,10 +117,12 @@ func (f *Finder) availability(ctx context.Context, q *Query) *signals.Availabili
 	if err != nil {
 		f.silent(ctx, q, err)
 
-		known := false
-		if said, _, known = desks.LastAvailability(q.Desk, q.Ask.Skill); !known {
+		last, _, known := desks.LastAvailability(q.Desk, q.Ask.Skill)
+		if !known {
 			return nil
 		}
+
+		said = last
 	}
 
 	if !q.Routed && (said.Available == nil || !*said.Available) && f.knowsNobody(ctx, q.Desk) {
@@ -132,10 +136,12 @@ func (f *Finder) availability(ctx context.Context, q *Query) *signals.Availabili
 func (f *Finder) knowsNobody(ctx context.Context, desk string) bool {
 	view, err := f.config.Desks.View(ctx, desk)
 	if err != nil {
-		known := false
-		if view, _, known = f.config.Desks.LastView(desk); !known {
+		last, _, known := f.config.Desks.LastView(desk)
+		if !known {
 			return false
 		}
+
+		view = last
 	}
 
 	return len(view.Agents) == 0
@@ -161,6 +167,13 @@ func (f *Finder) choose(ctx context.Context, q *Query) string {
 	}
 
 	return ""
+}
+
+// inTime reports whether an answer could still be in time.
+func inTime(ctx context.Context) bool {
+	deadline, bounded := ctx.Deadline()
+
+	return ctx.Err() == nil && (!bounded || time.Until(deadline) >= least)
 }
 
 func (f *Finder) silent(ctx context.Context, q *Query, err error) {

@@ -67,7 +67,7 @@ func (g *gatherer) choose(ctx context.Context, desk string, ask signals.ChoiceAs
 		return "", errTooLong
 	}
 
-	if !g.enter(desk, waiter) {
+	if !g.enter(desk, waiter) { //nolint:contextcheck // one update is for all who wait
 		return "", errCrowded
 	}
 
@@ -147,7 +147,7 @@ func (g *gatherer) take(at *line) []*asker {
 	)
 
 	for _, waiter := range at.waiting {
-		if waiter.wait.Err() == nil {
+		if inTime(waiter.wait) {
 			if len(batch) == maxBatch || len(batch) > 0 && size+waiter.size > maxBatchBytes {
 				break
 			}

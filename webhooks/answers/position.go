@@ -30,6 +30,9 @@ func (f *Finder) position(ctx context.Context, q *Query) dialect.Found {
 	case f.places <- struct{}{}:
 		defer func() { <-f.places }()
 	case <-asking.Done():
+	}
+
+	if !inTime(asking) {
 		return f.unknown(ctx, q, false)
 	}
 

@@ -43,7 +43,7 @@ type escalated struct {
 	EscalationID      string `json:"escalationId"`
 	AgentID           string `json:"agentId,omitempty"`
 	EstimatedWaitTime *int64 `json:"estimatedWaitTime,omitempty"`
-	QueuePosition     int    `json:"queuePosition,omitempty"`
+	QueuePosition     *int64 `json:"queuePosition,omitempty"`
 	Status            string `json:"status"`
 }
 
@@ -131,10 +131,16 @@ func (Dialect) Answer(req dialect.Request, src dialect.Source, out dialect.Outco
 func escalatedOf(key signals.Key, options dialect.PypestreamOptions, found *dialect.Found) escalated {
 	id := EscalationID(key, found.Session, found.ReopenedAt)
 	if found.Agent != "" {
-		return escalated{EscalationID: id, AgentID: found.Agent, Status: statusAccepted}
+		return escalated{
+			EscalationID: id, AgentID: found.Agent, EstimatedWaitTime: new(int64), QueuePosition: new(int64), Status: statusAccepted,
+		}
 	}
 
-	out := escalated{EscalationID: id, EstimatedWaitTime: found.WaitSeconds, QueuePosition: found.Position, Status: statusQueued}
+	out := escalated{EscalationID: id, EstimatedWaitTime: found.WaitSeconds, Status: statusQueued}
+	if position := int64(found.Position); position > 0 {
+		out.QueuePosition = &position
+	}
+
 	if wait := int64(options.WaitSeconds); out.EstimatedWaitTime == nil && wait > 0 {
 		out.EstimatedWaitTime = &wait
 	}
