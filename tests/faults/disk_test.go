@@ -90,6 +90,8 @@ func diskFills(w *world) {
 	require.NoError(w, os.Mkdir(w.dataDir(), 0o700))
 	require.NoError(w, syscall.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""), "make the mounts private")
 	require.NoError(w, syscall.Mount("tmpfs", w.dataDir(), "tmpfs", 0, size), "mount a tmpfs")
+	// What is mounted cannot be removed.
+	w.Cleanup(func() { _ = syscall.Unmount(w.dataDir(), syscall.MNT_DETACH) })
 
 	w.populate(20, false)
 	w.start()

@@ -29,7 +29,7 @@ var (
 	ErrTooLarge = fmt.Errorf("event is too large: %w", courier.ErrRefused)
 	// ErrDisk says that a write failed: a full disk, most often. It is a
 	// [courier.ErrUnavailable].
-	ErrDisk = fmt.Errorf("inbox cannot write: %w", courier.ErrUnavailable)
+	ErrDisk error = diskError{}
 	// ErrClosed says that the inbox takes in nothing more. It is a
 	// [courier.ErrUnavailable].
 	ErrClosed = fmt.Errorf("inbox is closed: %w", courier.ErrUnavailable)
@@ -41,6 +41,14 @@ var (
 	// ErrBadCursor says that a cursor did not come from here.
 	ErrBadCursor = errors.New("bad cursor")
 )
+
+// diskError is an unavailability that says nothing of Temporal, which is not to
+// blame.
+type diskError struct{}
+
+func (diskError) Error() string { return "inbox cannot write" }
+
+func (diskError) Is(target error) bool { return target == courier.ErrUnavailable }
 
 // Inbox is the store. Make one with [New]; its methods may be called at the
 // same time.
