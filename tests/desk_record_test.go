@@ -65,6 +65,7 @@ func TestRecordDesk(t *testing.T) {
 		{"drained", 1, deskDrained},
 		{"commanded", 1, deskCommanded},
 		{"started-empty", 1, deskStartedEmpty},
+		{"started-again", 1, deskStartedAgain},
 		{"webhook", 1, deskWebhook},
 		{"dispatch-failing", 1, deskDispatchFailing},
 		{"cancelled", 1, deskCancelled},
@@ -281,6 +282,18 @@ func deskStartedEmpty(s *deskStage) {
 	s.hears(8, signals.OfferCheck, "")
 	s.tell(s.ask(8, 3, signals.AskAccepted, "a"))
 	s.hears(1, signals.OfferAgent, "b")
+}
+
+// deskStartedAgain finds one that waits, and may have been offered before.
+func deskStartedAgain(s *deskStage) {
+	s.open = []signals.Key{{Source: "shop", Conversation: "chat-8"}}
+	s.tell(s.ask(1, 1, signals.AskAccepted, "a"))
+	s.hears(8, signals.OfferCheck, "")
+	s.tell(s.ask(8, 1, signals.AskRequest, ""))
+	s.hears(8, signals.OfferAgent, "b")
+	s.tell(s.ask(8, 2, signals.AskExpired, "z"))
+	s.hears(8, signals.OfferAgent, "c")
+	s.tell(s.ask(8, 3, signals.AskAccepted, "c"))
 }
 
 func deskWebhook(s *deskStage) {

@@ -41,6 +41,8 @@ const (
 type Machine struct {
 	// Under is the configuration that the desk follows.
 	Under policy.DeskSnapshot
+	// Rules are the newest, unless a run that began earlier has others.
+	Rules Rules
 
 	agents map[string]*agent
 	// staff are the agents in the order of their ids.
@@ -98,7 +100,7 @@ func New(under policy.DeskSnapshot, now time.Time) *Machine {
 func empty() *Machine {
 	return &Machine{
 		agents: map[string]*agent{}, talks: map[string]*talk{}, missing: map[string]bool{}, interned: map[string]*terms{},
-		classes: map[string]*class{}, line: ordered{less: inOrder}, overs: ordered{less: byHeard},
+		classes: map[string]*class{}, Rules: RulesFor(newestRules), line: ordered{less: inOrder}, overs: ordered{less: byHeard},
 	}
 }
 

@@ -169,7 +169,7 @@ func (m *Machine) state(t *talk, ask *signals.Ask, at stamp) {
 	}
 
 	m.hear(t, at)
-	t.listen(ask)
+	t.listen(ask, m.Rules.unheard && m.missing[t.ID])
 
 	// What it was to be told answers what it said before.
 	unsaid := t.Owes
@@ -199,9 +199,10 @@ func (m *Machine) state(t *talk, ask *signals.Ask, at stamp) {
 }
 
 // listen finds out what went unheard: what a desk that began anew says beside an
-// invitation of the desk before it. With the next statement all is said anew.
-func (t *talk) listen(ask *signals.Ask) {
-	fresh := t.Stage == "" && ask.Attempt > 0
+// invitation of the desk before it. With the next statement all is said anew. An
+// invitation that is still on its way has the number of one that this desk makes.
+func (t *talk) listen(ask *signals.Ask, survivor bool) {
+	fresh := t.Stage == "" && (ask.Attempt > 0 || survivor)
 	if t.Unheard || !fresh && ask.Attempt > t.Attempt {
 		t.begin()
 	}

@@ -3,6 +3,7 @@ package desk_test
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -677,6 +678,34 @@ func TestStartedEmpty(t *testing.T) {
 			s.Survivors([]signals.Key{key(1)}, s.now)
 			end(s)
 			require.Equal(t, []string{"2 offer a"}, s.hear())
+		})
+	}
+}
+
+// TestInvitationOfTheDeskBefore: it arrives after the desk began anew, has the
+// number of that desk's own first one, and lets what was said before it go
+// unheard. Who began before this was known goes on as it did.
+func TestInvitationOfTheDeskBefore(t *testing.T) {
+	t.Parallel()
+
+	for version, heard := range map[int][]string{1: nil, 2: {"1 none declined"}} {
+		t.Run(strconv.Itoa(version), func(t *testing.T) {
+			t.Parallel()
+
+			once := func(need *signals.Need) { need.Rounds = 1 }
+			s := newScene(t, staff(1, "a"))
+			s.Rules = desk.RulesFor(version)
+			s.Seek(s.now)
+			s.Survivors([]signals.Key{key(1)}, s.now)
+			s.status("a", signals.AgentNotAccepting)
+			s.hear()
+
+			require.Equal(t, []string{"1 none unavailable"}, s.say(1, request, "", once))
+			s.restart()
+			s.Rules = desk.RulesFor(version)
+			require.Equal(t, []string{"1 offer a"}, s.status("a", signals.AgentAccepting))
+			s.status("a", signals.AgentNotAccepting)
+			require.Equal(t, heard, s.say(1, expired, "z", once), "z was asked by the desk before")
 		})
 	}
 }

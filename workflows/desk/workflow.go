@@ -16,7 +16,7 @@ const (
 	// machineChange is the change id under which Temporal records which rules a
 	// run was started with; see [Machine].
 	machineChange  = "desk-machine"
-	machineVersion = 1
+	machineVersion = newestRules
 
 	// rollEvents and rollAge are when a run continues as new by our own count,
 	// besides the server's suggestion: the state of a busy desk is large, so not
@@ -105,7 +105,7 @@ func (d *desk) setup(ctx workflow.Context, input Input) error {
 		return err
 	}
 
-	workflow.GetVersion(ctx, machineChange, workflow.DefaultVersion, machineVersion)
+	rules := RulesFor(int(workflow.GetVersion(ctx, machineChange, workflow.DefaultVersion, machineVersion)))
 
 	under, err := d.snapshot(ctx)
 	if err != nil {
@@ -116,11 +116,13 @@ func (d *desk) setup(ctx workflow.Context, input Input) error {
 
 	if input.State != nil {
 		d.machine = Resume(input.State, under, now)
+		d.machine.Rules = rules
 
 		return nil
 	}
 
 	d.machine = New(under, now)
+	d.machine.Rules = rules
 	d.machine.Seek(now)
 
 	return nil

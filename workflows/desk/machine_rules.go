@@ -1,0 +1,26 @@
+package desk
+
+// The versions of the rules by which a machine decides. A run keeps the version
+// that it began with, so that it still replays after an upgrade.
+const (
+	// rulesPlain is the desk as it was first.
+	rulesPlain = 1
+	// rulesUnheard: a conversation that an emptied desk had to ask after may have
+	// been offered to somebody by the desk before, even if it has not heard so yet.
+	rulesUnheard = 2
+
+	// newestRules is what a run begins with.
+	newestRules = rulesUnheard
+)
+
+// Rules says by which rules a [Machine] decides; [RulesFor] makes them.
+type Rules struct {
+	// unheard: who was asked after is told anew with the next statement that there
+	// is nobody.
+	unheard bool
+}
+
+// RulesFor returns the rules of a version, as a run recorded it when it began.
+func RulesFor(version int) Rules {
+	return Rules{unheard: version > rulesPlain}
+}
