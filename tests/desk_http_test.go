@@ -129,6 +129,8 @@ func (h *httpDesk) checkAgents() {
 		require.Equal(h.t, field, h.problemOf(422, http.MethodPut, oddAgentPath, body).Field)
 	}
 
+	require.Contains(h.t, h.problemOf(http.StatusConflict, http.MethodPut, "/v1/desks/billing/agents/jones", nil).Detail, "the desk support")
+
 	for _, path := range []string{"/v1/desks/sales", "/v1/desks/sales/availability"} {
 		h.problemOf(http.StatusNotFound, http.MethodGet, path, nil)
 	}

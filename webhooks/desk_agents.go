@@ -44,6 +44,10 @@ func (s *Server) putAgent(c *fiber.Ctx) error {
 	ctx, cancel := context.WithTimeout(s.work, commandPatience)
 	defer cancel()
 
+	if other := s.deps.Desks.Elsewhere(ctx, desk, agent); other != "" {
+		return refused("the agent stands on the desk " + other + ", and belongs to one only")
+	}
+
 	answer, err := s.deps.Desks.Put(ctx, desk, id, word)
 	if err != nil {
 		return s.agentProblem(ctx, desk, err)

@@ -30,6 +30,9 @@ type desk struct {
 	view    signals.DeskView
 	place   signals.DeskPosition
 	agent   signals.DeskAgent
+	chosen  signals.Chosen
+	// empty are the desks without agents, by their workflows' ids.
+	empty map[string]bool
 	// down is why a desk, by its workflow's id, does not answer.
 	down  map[string]error
 	fails error
@@ -43,6 +46,7 @@ func newDesk() *desk {
 		},
 		agent: signals.DeskAgent{ID: "ann", Status: signals.AgentAccepting, Slots: 3, Skills: []string{}},
 		down:  map[string]error{},
+		empty: map[string]bool{"desk:billing": true},
 	}
 }
 
@@ -68,6 +72,10 @@ func (d *desk) QueryWorkflowWithOptions(
 	case signals.StateQuery:
 		view := d.view
 		view.Desk = strings.TrimPrefix(request.WorkflowID, "desk:")
+		if d.empty[request.WorkflowID] {
+			view.Agents = []signals.DeskAgent{}
+		}
+
 		answer = view
 	case signals.AvailabilityQuery:
 		skill, _ := request.Args[0].(string)
@@ -90,6 +98,10 @@ func (d *desk) UpdateWithStartWorkflow(
 	defer d.mu.Unlock()
 
 	d.updates = append(d.updates, options.UpdateOptions)
+
+	if options.UpdateOptions.UpdateName == signals.ChooseUpdate {
+		return said{answer: d.chosen, err: d.fails}, nil
+	}
 
 	return said{answer: d.agent, err: d.fails}, nil
 }
@@ -115,6 +127,7 @@ func TestDesks(t *testing.T) {
 
 	e := newEdge(t)
 	since := e.clock.Now().Add(-90 * time.Second)
+	e.desk.empty = nil
 	e.desk.view.Waiting, e.desk.view.OldestSince = 1, &since
 	e.desk.view.Queue = []signals.DeskWaiting{{Source: "shop", Conversation: "c", Status: signals.DeskWaits, Position: 1}}
 	e.desk.view.Agents = []signals.DeskAgent{
@@ -329,6 +342,26 @@ func TestDesksRefuse(t *testing.T) {
 
 	e.desk.fails = temporal.NewApplicationError("secret detail", "PanicError")
 	require.NotContains(t, e.do(http.MethodPut, path, "").isProblem(t, http.StatusInternalServerError, "internal").Detail, "secret")
+}
+
+// TestAnAgentBelongsToOneDesk, whichever way it came there.
+func TestAnAgentBelongsToOneDesk(t *testing.T) {
+	t.Parallel()
+
+	e := newEdge(t)
+	p := e.do(http.MethodPut, "/v1/desks/billing/agents/ann", "").isProblem(t, http.StatusConflict, "refused")
+	require.Equal(t, "the agent stands on the desk support, and belongs to one only", p.Detail)
+	require.Empty(t, e.desk.updates)
+
+	// A desk that does not answer counts as it was.
+	e.clock.advance(time.Minute)
+	e.desk.down["desk:support"] = errDown
+	e.do(http.MethodPut, "/v1/desks/billing/agents/ann", "").isProblem(t, http.StatusConflict, "refused")
+	require.Equal(t, http.StatusOK, e.do(http.MethodPut, "/v1/desks/billing/agents/bo", "").status)
+
+	delete(e.desk.down, "desk:support")
+	e.desk.view.Agents[0].Removed = true
+	require.Equal(t, http.StatusOK, e.do(http.MethodPut, "/v1/desks/billing/agents/ann", "").status)
 }
 
 func TestRemoveAgent(t *testing.T) {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/workflows/desk"
@@ -33,6 +35,49 @@ func (b *Board) Remove(ctx context.Context, name, id, agent string) (signals.Des
 	err := b.update(ctx, name, id, signals.RemoveAgentUpdate, signals.AgentWord{ID: agent}, &removed)
 
 	return removed, err
+}
+
+// Elsewhere names a desk other than this one that has the agent, "" for none: an
+// agent belongs to one. A desk that does not answer counts as it was last.
+func (b *Board) Elsewhere(ctx context.Context, name, agent string) string {
+	// Who is known here already was looked for before.
+	if view, _, _ := b.LastView(name); has(&view, agent) {
+		return ""
+	}
+
+	others := slices.DeleteFunc(b.Names(), func(other string) bool { return other == name })
+	found := make([]bool, len(others))
+
+	var work errgroup.Group
+
+	work.SetLimit(parallel)
+
+	for i, other := range others {
+		work.Go(func() error {
+			view, err := b.View(ctx, other)
+			if err != nil {
+				view, _, _ = b.LastView(other)
+			}
+
+			found[i] = has(&view, agent)
+
+			return nil
+		})
+	}
+
+	if err := work.Wait(); err != nil {
+		return ""
+	}
+
+	if i := slices.Index(found, true); i >= 0 {
+		return others[i]
+	}
+
+	return ""
+}
+
+func has(view *signals.DeskView, agent string) bool {
+	return slices.ContainsFunc(view.Agents, func(a signals.DeskAgent) bool { return a.ID == agent && !a.Removed })
 }
 
 // Choose asks a desk for agents at once, one for each of the choices in their

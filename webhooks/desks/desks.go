@@ -30,6 +30,8 @@ const (
 	// maxSkills bounds the answers about availability that are kept for each desk:
 	// anybody may ask for any skill.
 	maxSkills = 256
+	// parallel bounds the desks that are asked at once for one answer.
+	parallel = 8
 	// taskTime is as for every workflow of Parley's.
 	taskTime = 2 * time.Second
 )

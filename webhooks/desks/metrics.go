@@ -30,8 +30,6 @@ func (b *Board) Watch(ctx context.Context, scope tally.Scope, every time.Duratio
 
 // measure looks at all desks, a few at a time.
 func (b *Board) measure(ctx context.Context, scope tally.Scope) {
-	const parallel = 4
-
 	var group sync.WaitGroup
 
 	turn := make(chan struct{}, parallel)
