@@ -113,6 +113,7 @@ type world struct {
 	tickets    []signals.Ticket
 	waiting    webhooks.Waiting
 	running    map[string]signals.View
+	statements map[string]signals.Statement
 	queryErr   error
 	listErr    error
 	queries    []string
@@ -132,7 +133,7 @@ func newWorld() *world {
 	return &world{
 		failFor: map[string]error{}, kept: map[string]struct{}{},
 		accepted: map[string]int{}, doubled: map[string]int{}, refused: map[string][]string{},
-		sessions: map[string]signals.View{}, running: map[string]signals.View{},
+		sessions: map[string]signals.View{}, running: map[string]signals.View{}, statements: map[string]signals.Statement{},
 	}
 }
 
@@ -366,6 +367,7 @@ func (w *world) QueryWorkflowWithOptions(
 	w.mu.Lock()
 	err := w.queryErr
 	view, ok := w.running[request.WorkflowID]
+	statement, states := w.statements[request.WorkflowID]
 	w.mu.Unlock()
 
 	switch {
@@ -375,6 +377,8 @@ func (w *world) QueryWorkflowWithOptions(
 		return nil, ctx.Err()
 	case err != nil:
 		return nil, err
+	case states && request.QueryType == signals.StatementQuery:
+		return &client.QueryWorkflowWithOptionsResponse{QueryResult: encoded{statement}}, nil
 	case !ok:
 		return nil, serviceerror.NewNotFound("no such workflow")
 	case view.Status == signals.StatusClosed:

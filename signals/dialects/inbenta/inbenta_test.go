@@ -174,6 +174,50 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// TestAsks: a request for an agent is answered with whom the desk chose.
+func TestAsks(t *testing.T) {
+	t.Parallel()
+
+	asked := func(body string) (dialect.Ask, bool) {
+		req := post(body)
+
+		events, err := inbenta.Dialect{}.Decode(req, source())
+		require.NoError(t, err)
+
+		return inbenta.Dialect{}.Asks(req, events)
+	}
+
+	const assign = `{"trigger":"chats:assign","data":{"chatId":"c","agents":[{"id":7,"capacity":2},{"id":"Ag3nt","skills":["x"]}]}}`
+
+	ask, ok := asked(assign)
+	require.True(t, ok)
+	require.Equal(t, dialect.Ask{
+		Question: dialect.AskAgent, Conversation: "c", Within: 3 * time.Second,
+		Candidates: []signals.Candidate{{AgentID: "7", Capacity: new(int64(2))}, {AgentID: "Ag3nt", Skills: []string{"x"}}},
+	}, ask)
+
+	for _, body := range []string{
+		`{"trigger":"chats:assign","data":{"chatId":"c"}}`,
+		`{"trigger":"chats:assign","data":{"chatId":"c","agents":[]}}`,
+		`{"trigger":"invitations:new","data":{"chatId":"c","userId":"Ag3nt"}}`,
+		`{"trigger":"chats:create","data":{"chatId":"c"}}`,
+	} {
+		_, ok = asked(body)
+		require.False(t, ok, body)
+	}
+
+	_, ok = inbenta.Dialect{}.Asks(dialect.Request{}, nil)
+	require.False(t, ok)
+
+	answer := inbenta.Dialect{}.Answer(post(assign), source(), dialect.Outcome{Accepted: 1, Found: dialect.Found{Agent: "7"}})
+	require.Equal(t, http.StatusOK, answer.Status)
+	require.Equal(t, "application/json", answer.Header.Get("Content-Type"))
+	require.JSONEq(t, `{"agentId":"7"}`, string(answer.Body))
+
+	nobody := inbenta.Dialect{}.Answer(post(assign), source(), dialect.Outcome{Accepted: 1})
+	require.Equal(t, dialect.Response{Status: http.StatusOK}, nobody)
+}
+
 func TestAssignAnswer(t *testing.T) {
 	t.Parallel()
 

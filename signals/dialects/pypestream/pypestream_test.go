@@ -438,6 +438,114 @@ func TestAnswers(t *testing.T) {
 	require.JSONEq(t, `{"message":"not accepted for now, send it again"}`, string(away.Body))
 }
 
+// TestAnswersOfADesk: what a desk knows goes before the source's options.
+func TestAnswersOfADesk(t *testing.T) {
+	t.Parallel()
+
+	const agents = "/contactCenter/v1/agents/"
+
+	src := source()
+	src.Options.Pypestream = dialect.PypestreamOptions{Closed: true, WaitSeconds: 30, QueueDepth: 10}
+
+	key := signals.Key{Source: "pypestream", Conversation: "c-1"}
+	id := pypestream.EscalationID(key, 3, time.Time{})
+	reopened := time.Unix(1_800_000_000, 0)
+	busy := &signals.Availability{
+		Available: new(true), Open: new(true), WaitSeconds: new(int64(95)), QueueDepth: new(int64(4)), Status: "busy",
+	}
+
+	tests := []struct {
+		name, method, path string
+		found              dialect.Found
+		body               string
+	}{
+		{
+			"availability", "GET", agents + "availability",
+			dialect.Found{Availability: busy},
+			`{"available":true,"estimatedWaitTime":95,"hoursOfOperation":true,"queueDepth":4,"status":"busy"}`,
+		},
+		{"wait time", "GET", agents + "waitTime", dialect.Found{Availability: busy}, `{"estimatedWaitTime":95}`},
+		{
+			"a wait that the desk does not know", "GET", agents + "availability",
+			dialect.Found{Availability: &signals.Availability{
+				Available: new(false), Open: new(true), QueueDepth: new(int64(0)), Status: "offline",
+			}},
+			`{"available":false,"estimatedWaitTime":30,"hoursOfOperation":true,"queueDepth":0,"status":"offline"}`,
+		},
+		{
+			"queued", "POST", conversation + "/escalate",
+			dialect.Found{Session: 3, Position: 2, WaitSeconds: new(int64(95))},
+			`{"escalationId":"` + id + `","estimatedWaitTime":95,"queuePosition":2,"status":"queued"}`,
+		},
+		{
+			"next", "POST", conversation + "/escalate",
+			dialect.Found{Session: 3, Position: 1, WaitSeconds: new(int64(0))},
+			`{"escalationId":"` + id + `","estimatedWaitTime":0,"queuePosition":1,"status":"queued"}`,
+		},
+		{
+			"somewhere", "POST", conversation + "/escalate",
+			dialect.Found{Session: 3},
+			`{"escalationId":"` + id + `","estimatedWaitTime":30,"status":"queued"}`,
+		},
+		{
+			"accepted", "POST", conversation + "/escalate",
+			dialect.Found{Session: 3, Agent: "smith"},
+			`{"escalationId":"` + id + `","agentId":"smith","estimatedWaitTime":0,"queuePosition":0,"status":"accepted"}`,
+		},
+		{
+			"after an end", "POST", conversation + "/escalate",
+			dialect.Found{Session: 3, ReopenedAt: reopened, Position: 1},
+			`{"escalationId":"` + pypestream.EscalationID(key, 3, reopened) + `","estimatedWaitTime":30,"queuePosition":1,"status":"queued"}`,
+		},
+	}
+
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+
+			answer := pypestream.Dialect{}.Answer(call(test.method, test.path, ""), src, dialect.Outcome{Accepted: 1, Found: test.found})
+			require.Equal(t, test.body, string(answer.Body))
+		})
+	}
+}
+
+// TestAsks says what each answer depends on.
+func TestAsks(t *testing.T) {
+	t.Parallel()
+
+	const agents = "/contactCenter/v1/agents/"
+
+	asked := func(method, path, skill, body string) (dialect.Ask, bool) {
+		req := call(method, path, body)
+		req.Query = query(t, skill)
+
+		events, err := pypestream.Dialect{}.Decode(req, source())
+		require.NoError(t, err)
+
+		return pypestream.Dialect{}.Asks(req, events)
+	}
+
+	for _, path := range []string{"availability", "waitTime"} {
+		ask, ok := asked("GET", agents+path, "skill=cards", "")
+		require.True(t, ok)
+		require.Equal(t, dialect.Ask{Question: dialect.AskAvailability, Skill: "cards", Within: 2 * time.Second}, ask)
+	}
+
+	ask, ok := asked("POST", conversation+"/escalate", "", `{"skill":"cards"}`)
+	require.True(t, ok)
+	require.Equal(t, dialect.Ask{
+		Question: dialect.AskPosition, Conversation: "c-1", Skill: "cards", Within: 2 * time.Second,
+	}, ask)
+
+	for _, path := range []string{"/end", "/rate"} {
+		_, ok = asked("POST", conversation+path, "", `{}`)
+		require.False(t, ok, path)
+	}
+
+	_, ok = pypestream.Dialect{}.Asks(dialect.Request{}, nil)
+	require.False(t, ok)
+}
+
 func TestEscalationID(t *testing.T) {
 	t.Parallel()
 
@@ -453,6 +561,11 @@ func TestEscalationID(t *testing.T) {
 	require.Equal(t, id, pypestream.EscalationID(key, 0, time.Time{}), "a session that is not known yet is the first")
 	require.Equal(t, id, pypestream.EscalationID(key, 1, time.Time{}))
 	require.NotEqual(t, id, pypestream.EscalationID(key, 2, time.Time{}))
+
+	reopened := pypestream.EscalationID(key, 1, time.Unix(1_800_000_000, 0))
+	require.NotEqual(t, id, reopened)
+	require.NotEqual(t, reopened, pypestream.EscalationID(key, 1, time.Unix(1_800_000_001, 0)))
+	require.Equal(t, reopened, pypestream.EscalationID(key, 1, time.Unix(1_800_000_000, 0).UTC()))
 	require.NotEqual(t, id, pypestream.EscalationID(signals.Key{Source: "other", Conversation: "c-1"}, 1, time.Time{}))
 	require.NotEqual(t, id, pypestream.EscalationID(signals.Key{Source: "pypestream", Conversation: "c-11"}, 1, time.Time{}))
 }
