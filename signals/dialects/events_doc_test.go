@@ -98,9 +98,10 @@ func does(kind signals.Type) string {
 		signals.ConversationSummarized:    timeline,
 		signals.EscalationRequested: "Starts or reopens the conversation and queues it; from then on a bot's message is no reply " +
 			"(by default).",
-		signals.AssignmentRequested: "Queues the conversation, a new one if need be; an empty 200 leaves the choice to the platform. Another " +
+		signals.AssignmentRequested: "Queues the conversation, a new one if need be; the answer names the agent whom the source's desk chose, " +
+			"and an empty one leaves the choice to the platform. Another " +
 			"one before an agent took it says that the hop before failed.",
-		signals.AvailabilityRequested: "Answered from the source's configuration, and kept in its account log.",
+		signals.AvailabilityRequested: "Answered by the source's desk, without one from its options, and kept in its account log.",
 		signals.AgentAccepted:         "Assigns the agent; counts as an escalation.",
 		signals.AgentInvited:          timeline,
 		signals.AgentStatusChanged:    account,
