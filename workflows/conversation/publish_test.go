@@ -2,6 +2,7 @@ package conversation_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/conversation"
 )
 
 // TestSearchAttributes are told when status or agent changes, with a push and
@@ -74,4 +76,26 @@ func (w *world) attributesTold() *[]string {
 	})
 
 	return told
+}
+
+func TestCardShowsTheConversation(t *testing.T) {
+	t.Parallel()
+
+	m := machine()
+	hello := says("ann", "Hello\n# <b>there</b>", 0)
+	hello.Actor.Name = "Ann [x](http://evil.example)"
+	tell(m, hello)
+
+	card := conversation.Card(m)
+	require.Contains(t, card, "**open** · session 1")
+	require.Contains(t, card, "Unreplied since 2040-11-20 10:00:00 UTC, pushes: 0")
+	require.Contains(t, card, "- unreplied due 2040-11-20 10:05:00 UTC")
+	require.Contains(t, card, `Hello \# \<b\>there\</b\>`)
+	require.NotContains(t, card, "](http")
+
+	for i := range 100 {
+		tell(m, says("ann", strings.Repeat("long ", 500), time.Duration(i)*time.Second))
+	}
+
+	require.Less(t, len(conversation.Card(m)), 10<<10)
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/parleyhq/parley/signals"
-	"github.com/parleyhq/parley/workflows/conversation"
 )
 
 // TestTimelineSaysWhoClosed: a role that the platform does not tell is not
@@ -35,13 +34,4 @@ func TestTimelineSaysWhoClosed(t *testing.T) {
 			require.Equal(t, tc.text, lines[len(lines)-1].Text)
 		})
 	}
-}
-
-// TestTimerSaysWhichDay: a timer of tomorrow's does not look like one of today's.
-func TestTimerSaysWhichDay(t *testing.T) {
-	t.Parallel()
-
-	require.Equal(t, "next look 10:00:05 (unreplied)", conversation.LookSummary(epoch(), at(5*time.Second), "unreplied"))
-	require.Equal(t, "next look 2040-11-21 10:00:00 (continue as new)",
-		conversation.LookSummary(epoch(), at(24*time.Hour), "continue as new"))
 }

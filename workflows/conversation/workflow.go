@@ -12,6 +12,7 @@ import (
 
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/workflows/policy"
+	"github.com/parleyhq/parley/workflows/shell"
 )
 
 const (
@@ -73,7 +74,7 @@ type conversation struct {
 	// woken is set by a command, for the loop to look again.
 	woken bool
 
-	alarm alarm
+	alarm shell.Alarm
 
 	// underway is at most one dispatch; after a failure the next one waits
 	// until retryAt.
@@ -186,7 +187,7 @@ func (c *conversation) lastSession(ctx workflow.Context) (signals.Start, error) 
 	for {
 		var start signals.Start
 
-		err := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, localOptions("session before")),
+		err := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, shell.LocalOptions("session before")),
 			LastSessionActivity, c.info.WorkflowExecution.ID).Get(ctx, &start)
 		if err == nil {
 			return start, nil
@@ -196,7 +197,7 @@ func (c *conversation) lastSession(ctx workflow.Context) (signals.Start, error) 
 			"conversation", c.key.Conversation, "source", c.key.Source, "error", err)
 
 		// A run that gave up would lose the signals that wait for it.
-		if err := workflow.Sleep(ctx, dispatchPause); err != nil {
+		if err := workflow.Sleep(ctx, shell.Pause); err != nil {
 			return signals.Start{}, fmt.Errorf("wait for the session before: %w", err)
 		}
 	}
@@ -251,7 +252,7 @@ func (c *conversation) tick(ctx workflow.Context) {
 
 // due reports whether there is something to look at.
 func (c *conversation) due() bool {
-	return c.woken || c.waiting() || c.alarm.fired() || c.underway.done()
+	return c.woken || c.waiting() || c.alarm.Fired() || c.underway.done()
 }
 
 // cancelled takes a cancellation of the run as an operator's wish to close the
@@ -270,7 +271,7 @@ func (c *conversation) cancelled(ctx workflow.Context) workflow.Context {
 	}
 
 	// Timers and activities of the cancelled context end with it.
-	c.alarm = alarm{}
+	c.alarm = shell.Alarm{}
 
 	return ctx
 }
@@ -310,23 +311,6 @@ func (c *conversation) next() signals.Start {
 
 func (c *conversation) rolls(ctx workflow.Context) bool {
 	return c.taken >= rollEvents || c.info.GetContinueAsNewSuggested() || !workflow.Now(ctx).Before(c.startedAt.Add(rollAge))
-}
-
-func localOptions(summary string) workflow.LocalActivityOptions {
-	const (
-		attempt  = 15 * time.Second
-		first    = 100 * time.Millisecond
-		longest  = 10 * time.Second
-		attempts = 5
-	)
-
-	return workflow.LocalActivityOptions{
-		StartToCloseTimeout: attempt,
-		Summary:             summary,
-		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: first, BackoffCoefficient: 2, MaximumInterval: longest, MaximumAttempts: attempts,
-		},
-	}
 }
 
 // refusal makes the application error that the API answers with 409.

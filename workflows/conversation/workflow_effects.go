@@ -4,20 +4,15 @@ import (
 	"slices"
 	"time"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/workflows/policy"
+	"github.com/parleyhq/parley/workflows/shell"
 )
 
-const (
-	// maxDispatch bounds the orders of one dispatch; the rest follows.
-	maxDispatch = 100
-	// dispatchPause is how long a dispatch that failed five times waits: the
-	// store or Temporal itself is away, and the state keeps what is owed.
-	dispatchPause = 15 * time.Second
-)
+// maxDispatch bounds the orders of one dispatch; the rest follows.
+const maxDispatch = 100
 
 // dispatch hands out what is decided, one dispatch at a time.
 //
@@ -57,10 +52,10 @@ func (c *conversation) handOver(ctx workflow.Context, payload *Dispatch) workflo
 	summary := dispatchSummary(payload)
 
 	if c.sealed || c.prints(payload) {
-		return workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, localOptions(summary)), DispatchActivity, *payload)
+		return workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, shell.LocalOptions(summary)), DispatchActivity, *payload)
 	}
 
-	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, dispatchOptions(summary)), DispatchActivity, *payload)
+	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, shell.Options(summary)), DispatchActivity, *payload)
 }
 
 // prints reports whether a dispatch does no more than print lines in this
@@ -77,31 +72,12 @@ func (c *conversation) prints(payload *Dispatch) bool {
 // in history already, and a task that is made anew decides the same. What comes
 // with it belongs to the next session.
 func (c *conversation) closeOut(ctx workflow.Context) {
-	if c.machine == nil || !c.alarm.fired() || c.machine.Decided || c.machine.Close == nil || c.underway != nil {
+	if c.machine == nil || !c.alarm.Fired() || c.machine.Decided || c.machine.Close == nil || c.underway != nil {
 		return
 	}
 
 	c.tick(ctx)
 	c.sealed = c.machine.Decided
-}
-
-// dispatchOptions bound a dispatch. It takes milliseconds; a process that is
-// killed during one costs the time of an attempt.
-func dispatchOptions(summary string) workflow.ActivityOptions {
-	const (
-		attempt  = 5 * time.Second
-		first    = 100 * time.Millisecond
-		longest  = 10 * time.Second
-		attempts = 5
-	)
-
-	return workflow.ActivityOptions{
-		StartToCloseTimeout: attempt,
-		Summary:             summary,
-		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: first, BackoffCoefficient: 2, MaximumInterval: longest, MaximumAttempts: attempts,
-		},
-	}
 }
 
 // underway is a dispatch that has not come back.
@@ -116,9 +92,9 @@ func (u *underway) done() bool { return u != nil && u.future.IsReady() }
 
 // collect takes in what became of the dispatch and of the alarm.
 func (c *conversation) collect(ctx workflow.Context) {
-	if c.alarm.fired() {
+	if c.alarm.Fired() {
 		c.closeOut(ctx)
-		c.alarm = alarm{}
+		c.alarm = shell.Alarm{}
 	}
 
 	if !c.underway.done() {
@@ -129,7 +105,7 @@ func (c *conversation) collect(ctx workflow.Context) {
 	c.underway = nil
 
 	if err := done.future.Get(ctx, nil); err != nil {
-		c.retryAt = workflow.Now(ctx).Add(dispatchPause)
+		c.retryAt = workflow.Now(ctx).Add(shell.Pause)
 		workflow.GetLogger(ctx).Error("Dispatch failed; it is tried again.", "conversation", c.key.Conversation,
 			"source", c.key.Source, "error", err, "retry_at", c.retryAt)
 
@@ -164,43 +140,10 @@ func dispatchSummary(payload *Dispatch) string {
 	return signals.Summarize(events)
 }
 
-// alarm is the one Temporal timer, for the nearest deadline.
-type alarm struct {
-	timer  workflow.Future
-	cancel workflow.CancelFunc
-	due    time.Time
-}
-
-func (a *alarm) fired() bool { return a.timer != nil && a.timer.IsReady() }
-
-// arm makes the timer anew only if the nearest deadline moved earlier; when a
-// timer fires early, the loop arms it again.
+// arm sets the alarm for what is due next.
 func (c *conversation) arm(ctx workflow.Context) {
 	due, name := c.nextLook()
-	if c.alarm.timer != nil {
-		if !due.Before(c.alarm.due) {
-			return
-		}
-
-		c.alarm.cancel()
-	}
-
-	timerCtx, cancel := workflow.WithCancel(ctx)
-	now := workflow.Now(ctx)
-	wait := max(due.Sub(now), time.Millisecond)
-	timer := workflow.NewTimerWithOptions(timerCtx, wait, workflow.TimerOptions{Summary: lookSummary(now, due, name)})
-
-	c.alarm = alarm{timer: timer, cancel: cancel, due: due}
-}
-
-// lookSummary names the day only if it is another one.
-func lookSummary(now, due time.Time, name string) string {
-	layout := time.TimeOnly
-	if now.UTC().YearDay() != due.UTC().YearDay() {
-		layout = time.DateTime
-	}
-
-	return "next look " + due.UTC().Format(layout) + " (" + name + ")"
+	c.alarm.Set(ctx, due, name)
 }
 
 // nextLook is the nearest of the clocks, the retry of a dispatch and the day

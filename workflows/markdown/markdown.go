@@ -1,18 +1,19 @@
-package conversation
+// Package markdown makes what others wrote fit to stand in the cards that the
+// Temporal UI shows.
+package markdown
 
 import (
-	"strconv"
 	"strings"
 	"unicode"
 )
 
-// escape makes visitor text harmless in Markdown: every character that could
-// begin a construct or HTML is escaped, an address cannot turn into a link by
-// itself, and control and direction characters become blanks. Not entities:
-// the Temporal UI escapes their ampersand and shows them as they are written.
-// Not quotes and the equals sign, which mean nothing within a line: the UI
-// shows the backslash before them.
-func escape(text string) string {
+// Escape makes a text harmless in Markdown: every character that could begin a
+// construct or HTML is escaped, an address cannot turn into a link by itself,
+// and control and direction characters become blanks. Not entities: the Temporal
+// UI escapes their ampersand and shows them as they are written. Not quotes and
+// the equals sign, which mean nothing within a line: the UI shows the backslash
+// before them.
+func Escape(text string) string {
 	var out strings.Builder
 
 	for _, r := range text {
@@ -35,5 +36,3 @@ func escape(text string) string {
 
 	return out.String()
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }
