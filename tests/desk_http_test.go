@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -269,4 +270,34 @@ func (h *httpDesk) checkMetrics() {
 
 	_, raw := h.do(http.MethodGet, "/openapi.json", nil)
 	require.True(h.t, json.Valid(raw))
+}
+
+// TestDesksWithTemporalAway: they say so in time, and a command that got no answer
+// is safely sent again.
+func TestDesksWithTemporalAway(t *testing.T) {
+	t.Parallel()
+
+	temporal := newInstall(t, calm).start(t)
+	h := &httpDesk{process: apart(t, deskConfig, temporal, "desks").start(t)}
+	h.put(oddAgentPath, `{"slots":2}`)
+
+	require.NoError(t, temporal.command.Process.Signal(syscall.SIGSTOP))
+
+	for path, method := range map[string]string{
+		"/v1/desks": http.MethodGet, "/v1/desks/billing": http.MethodGet, "/v1/desks/support/availability": http.MethodGet,
+		oddAgentPath: http.MethodPut,
+	} {
+		begun := time.Now()
+		told := h.problemOf(http.StatusServiceUnavailable, method, path, nil, "Idempotency-Key", "k")
+		require.Contains(t, told.Detail, "not answer for now", path)
+		require.Less(t, time.Since(begun), 8*time.Second, path)
+	}
+
+	require.NoError(t, temporal.command.Process.Signal(syscall.SIGCONT))
+	require.Eventually(t, func() bool {
+		status, _ := h.do(http.MethodPut, oddAgentPath, nil, "Idempotency-Key", "k")
+
+		return status == http.StatusOK
+	}, 2*patience, 100*time.Millisecond)
+	require.Equal(t, 2, h.desk("support").Agents[0].Slots)
 }
