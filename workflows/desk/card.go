@@ -3,11 +3,11 @@ package desk
 import (
 	"strings"
 	"time"
-	"unicode"
 
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/markdown"
 )
 
 const (
@@ -123,37 +123,8 @@ func cells(text *strings.Builder, values ...string) {
 			short += "…"
 		}
 
-		text.WriteString(" " + escape(short) + " |")
+		text.WriteString(" " + markdown.Escape(short) + " |")
 	}
 
 	text.WriteString("\n")
-}
-
-// escape makes a text harmless in a cell of Markdown: every character that could
-// begin a construct, HTML or a further cell is escaped, an address cannot turn
-// into a link by itself, and control and direction characters become blanks. Not
-// entities: the Temporal UI escapes their ampersand and shows them as they are
-// written.
-func escape(text string) string {
-	var out strings.Builder
-
-	for _, r := range text {
-		switch {
-		case r == ':' || r == '@':
-			// A zero-width joiner keeps "https://" and "a@b" from being linked.
-			out.WriteRune(r)
-			out.WriteString("\u2060")
-		case r == '.':
-			out.WriteString("\\.\u2060")
-		case strings.ContainsRune("\\`*_{}[]()<>&#+-!|~$^", r):
-			out.WriteByte('\\')
-			out.WriteRune(r)
-		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029':
-			out.WriteByte(' ')
-		default:
-			out.WriteRune(r)
-		}
-	}
-
-	return out.String()
 }

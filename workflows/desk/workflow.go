@@ -10,6 +10,7 @@ import (
 
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/workflows/policy"
+	"github.com/parleyhq/parley/workflows/shell"
 )
 
 const (
@@ -74,7 +75,9 @@ type desk struct {
 	woken, reload bool
 	stopping      bool
 
-	alarm alarm
+	alarm shell.Alarm
+	// looks tells that the alarm is for no deadline of the machine's.
+	looks bool
 
 	// underway is at most one dispatch; after a failure the next one waits until
 	// retryAt. survivors and choosing are the two other things a desk may wait
@@ -196,12 +199,12 @@ func (d *desk) tick(ctx workflow.Context) {
 	now := workflow.Now(ctx)
 	metrics := workflow.GetMetricsHandler(ctx)
 
-	if fired := d.alarm.late(now); fired > 0 {
+	if fired := d.late(now); fired > 0 {
 		metrics.WithTags(map[string]string{"clock": "desk"}).Timer("parley_clock_lateness").Record(fired)
 	}
 
-	if d.alarm.fired() {
-		d.alarm = alarm{}
+	if d.alarm.Fired() {
+		d.alarm = shell.Alarm{}
 	}
 
 	d.machine.Tick(now)
@@ -210,7 +213,7 @@ func (d *desk) tick(ctx workflow.Context) {
 
 // due reports whether there is something to look at.
 func (d *desk) due() bool {
-	return d.woken || d.waiting() || d.alarm.fired() || ready(d.underway) || ready(d.survivors) || ready(d.choosing)
+	return d.woken || d.waiting() || d.alarm.Fired() || ready(d.underway) || ready(d.survivors) || ready(d.choosing)
 }
 
 func ready(future workflow.Future) bool { return future != nil && future.IsReady() }
@@ -222,7 +225,7 @@ func (d *desk) stop(ctx workflow.Context) {
 	d.stopping = true
 
 	// What was begun under the cancelled context ends with it.
-	d.alarm = alarm{}
+	d.alarm = shell.Alarm{}
 }
 
 func (d *desk) result(ctx workflow.Context) Result {

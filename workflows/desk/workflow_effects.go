@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/shell"
 )
 
 // Names of the activities that a desk calls; packages of activities/ provide
@@ -44,9 +45,6 @@ type Dispatched struct {
 const (
 	// maxDispatch bounds the conversations of one dispatch; the rest follows.
 	maxDispatch = 100
-	// dispatchPause is how long a dispatch that failed five times waits, and the
-	// question for open conversations.
-	dispatchPause = 15 * time.Second
 	// chooseGrace is what the question to the webhook may take beyond its own
 	// timeout: each is asked at the same time.
 	chooseGrace = time.Second
@@ -66,7 +64,7 @@ func (d *desk) dispatch(ctx workflow.Context) {
 
 	d.retryAt = time.Time{}
 	payload := Dispatch{Desk: d.name, Offers: d.machine.TakeOffers(maxDispatch, now)}
-	options := dispatchOptions(summary(payload.Offers))
+	options := shell.Options(summary(payload.Offers))
 	d.underway = workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), DispatchActivity, payload)
 }
 
@@ -76,7 +74,7 @@ func (d *desk) seek(ctx workflow.Context) {
 		return
 	}
 
-	options := localOptions("open conversations")
+	options := shell.LocalOptions("open conversations")
 	d.survivors = workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, options), SurvivorsActivity, d.name)
 }
 
@@ -112,7 +110,7 @@ func (d *desk) collect(ctx workflow.Context) {
 		d.underway = nil
 
 		if err != nil {
-			d.retryAt = now.Add(dispatchPause)
+			d.retryAt = now.Add(shell.Pause)
 			d.machine.DispatchFailed()
 			workflow.GetLogger(ctx).Error("Dispatch failed; it is tried again.", "desk", d.name, "error", err, "retry_at", d.retryAt)
 		} else {
@@ -127,7 +125,7 @@ func (d *desk) collect(ctx workflow.Context) {
 		d.survivors = nil
 
 		if err != nil {
-			d.seekAt = now.Add(dispatchPause)
+			d.seekAt = now.Add(shell.Pause)
 			workflow.GetLogger(ctx).Error("Open conversations could not be listed; it is tried again.", "desk", d.name, "error", err)
 		} else {
 			d.machine.Survivors(keys, now)
@@ -179,54 +177,21 @@ func (d *desk) measure(metrics client.MetricsHandler) {
 	}
 }
 
-// alarm is the one Temporal timer, for the nearest deadline.
-type alarm struct {
-	timer  workflow.Future
-	cancel workflow.CancelFunc
-	due    time.Time
-	// looks tells that it is no deadline of the machine's.
-	looks bool
-}
-
-func (a *alarm) fired() bool { return a.timer != nil && a.timer.IsReady() }
-
 // late is by how much a deadline of the machine's fired late.
-func (a *alarm) late(now time.Time) time.Duration {
-	if !a.fired() || a.looks {
+func (d *desk) late(now time.Time) time.Duration {
+	if !d.alarm.Fired() || d.looks {
 		return 0
 	}
 
-	return now.Sub(a.due)
+	return now.Sub(d.alarm.Due())
 }
 
-// arm makes the timer anew only if the nearest deadline moved earlier; when a
-// timer fires early, the loop arms it again.
+// arm sets the alarm for what is due next.
 func (d *desk) arm(ctx workflow.Context) {
 	due, name, own := d.nextLook(workflow.Now(ctx))
-	if d.alarm.timer != nil {
-		if !due.Before(d.alarm.due) {
-			return
-		}
-
-		d.alarm.cancel()
+	if d.alarm.Set(ctx, due, name) {
+		d.looks = !own
 	}
-
-	timerCtx, cancel := workflow.WithCancel(ctx)
-	now := workflow.Now(ctx)
-	wait := max(due.Sub(now), time.Millisecond)
-	timer := workflow.NewTimerWithOptions(timerCtx, wait, workflow.TimerOptions{Summary: lookSummary(now, due, name)})
-
-	d.alarm = alarm{timer: timer, cancel: cancel, due: due, looks: !own}
-}
-
-// lookSummary names the day only if it is another one.
-func lookSummary(now, due time.Time, name string) string {
-	layout := time.TimeOnly
-	if now.UTC().YearDay() != due.UTC().YearDay() {
-		layout = time.DateTime
-	}
-
-	return "next look " + due.UTC().Format(layout) + " (" + name + ")"
 }
 
 // nextLook is the nearest of the machine's deadlines, the repetition of what
@@ -248,40 +213,4 @@ func (d *desk) nextLook(now time.Time) (time.Time, string, bool) {
 	}
 
 	return due, name, own
-}
-
-// dispatchOptions bound a dispatch. It takes milliseconds; a process that is
-// killed during one costs the time of an attempt.
-func dispatchOptions(summary string) workflow.ActivityOptions {
-	const (
-		attempt  = 5 * time.Second
-		first    = 100 * time.Millisecond
-		longest  = 10 * time.Second
-		attempts = 5
-	)
-
-	return workflow.ActivityOptions{
-		StartToCloseTimeout: attempt,
-		Summary:             summary,
-		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: first, BackoffCoefficient: 2, MaximumInterval: longest, MaximumAttempts: attempts,
-		},
-	}
-}
-
-func localOptions(summary string) workflow.LocalActivityOptions {
-	const (
-		attempt  = 15 * time.Second
-		first    = 100 * time.Millisecond
-		longest  = 10 * time.Second
-		attempts = 5
-	)
-
-	return workflow.LocalActivityOptions{
-		StartToCloseTimeout: attempt,
-		Summary:             summary,
-		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: first, BackoffCoefficient: 2, MaximumInterval: longest, MaximumAttempts: attempts,
-		},
-	}
 }
