@@ -287,9 +287,10 @@ func deskStartedEmpty(s *deskStage) {
 // deskStartedAgain finds one that waits, and may have been offered before.
 func deskStartedAgain(s *deskStage) {
 	s.open = []signals.Key{{Source: "shop", Conversation: "chat-8"}}
+	stated := s.ask(8, 1, signals.AskRequest, "")
 	s.tell(s.ask(1, 1, signals.AskAccepted, "a"))
 	s.hears(8, signals.OfferCheck, "")
-	s.tell(s.ask(8, 1, signals.AskRequest, ""))
+	s.tell(stated)
 	s.hears(8, signals.OfferAgent, "b")
 	s.tell(s.ask(8, 2, signals.AskExpired, "z"))
 	s.hears(8, signals.OfferAgent, "c")

@@ -169,7 +169,7 @@ func (m *Machine) state(t *talk, ask *signals.Ask, at stamp) {
 	}
 
 	m.hear(t, at)
-	t.listen(ask, m.Rules.unheard && m.missing[t.ID])
+	t.listen(ask, m.Rules.unheard && stampOf(ask.At) < m.measured.Began)
 
 	// What it was to be told answers what it said before.
 	unsaid := t.Owes
@@ -200,9 +200,10 @@ func (m *Machine) state(t *talk, ask *signals.Ask, at stamp) {
 
 // listen finds out what went unheard: what a desk that began anew says beside an
 // invitation of the desk before it. With the next statement all is said anew. An
-// invitation that is still on its way has the number of one that this desk makes.
-func (t *talk) listen(ask *signals.Ask, survivor bool) {
-	fresh := t.Stage == "" && (ask.Attempt > 0 || survivor)
+// invitation of a desk before this one may still be on its way, with the number of
+// one that this desk makes: a statement that is older than the desk tells of it.
+func (t *talk) listen(ask *signals.Ask, older bool) {
+	fresh := t.Stage == "" && (ask.Attempt > 0 || older)
 	if t.Unheard || !fresh && ask.Attempt > t.Attempt {
 		t.begin()
 	}

@@ -5,7 +5,7 @@ package desk
 const (
 	// rulesPlain is the desk as it was first.
 	rulesPlain = 1
-	// rulesUnheard: a conversation that an emptied desk had to ask after may have
+	// rulesUnheard: a conversation that stated its need before the desk began may have
 	// been offered to somebody by the desk before, even if it has not heard so yet.
 	rulesUnheard = 2
 
@@ -15,8 +15,8 @@ const (
 
 // Rules says by which rules a [Machine] decides; [RulesFor] makes them.
 type Rules struct {
-	// unheard: who was asked after is told anew with the next statement that there
-	// is nobody.
+	// unheard: whose first statement is older than the desk is told anew with the
+	// next one that there is nobody.
 	unheard bool
 }
 

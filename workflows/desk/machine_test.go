@@ -700,7 +700,12 @@ func TestInvitationOfTheDeskBefore(t *testing.T) {
 			s.status("a", signals.AgentNotAccepting)
 			s.hear()
 
-			require.Equal(t, []string{"1 none unavailable"}, s.say(1, request, "", once))
+			s.numbers[key(1)] = 1
+			stated := s.ask(1, request, "", once)
+			stated.At = at(-time.Minute)
+			s.now = s.now.Add(time.Minute) // it was slow to answer
+			s.Apply(stated, s.now)
+			require.Equal(t, []string{"1 none unavailable"}, s.hear())
 			s.restart()
 			s.Rules = desk.RulesFor(version)
 			require.Equal(t, []string{"1 offer a"}, s.status("a", signals.AgentAccepting))
