@@ -248,8 +248,11 @@ func (p *player) offer(from *offer) {
 		said.Kind = signals.OfferAgent
 	}
 
-	if said.Kind == signals.OfferAgent && said.Attempt == 0 {
-		p.attempt++
+	if said.Attempt == 0 {
+		if said.Kind == signals.OfferAgent {
+			p.attempt++
+		}
+
 		said.Attempt = p.attempt
 	}
 

@@ -235,6 +235,10 @@ func (m *Machine) Offer(offer signals.Offer, now time.Time) {
 		return
 	}
 
+	if m.overtaken(&offer) {
+		return
+	}
+
 	m.Talk.HeardAt = latest(m.Talk.HeardAt, now)
 
 	switch offer.Kind {
@@ -254,6 +258,21 @@ func (m *Machine) Offer(offer signals.Offer, now time.Time) {
 	}
 
 	m.Settle(now)
+}
+
+// overtaken reports whether a desk said something before it invited the agent
+// whom the conversation knows of. A desk that began anew may say that there is
+// nobody while an invitation of the one before it is out: it says so again after
+// the next statement.
+func (m *Machine) overtaken(offer *signals.Offer) bool {
+	switch {
+	case !m.Rules.heed || offer.Kind == signals.OfferAgent:
+		return false
+	case (offer.Kind == signals.OfferNone || offer.Kind == signals.OfferRound) && m.invitation() != nil:
+		return true
+	default:
+		return offer.Attempt < m.Talk.Attempt
+	}
 }
 
 // checked answers a desk that doubts what it knows. One that this conversation

@@ -145,6 +145,11 @@ func (m *Machine) about() *signals.About {
 func (m *Machine) order(order signals.Order) {
 	m.Counter++
 	order.Counter, order.Session = m.Counter, m.Session
-	order.Key = m.WorkflowID + "/" + strconv.Itoa(m.Session) + "/" + strconv.FormatInt(m.Counter, 10)
+	order.Key = m.orderKey(m.Counter)
 	m.Outbox = append(m.Outbox, order)
+}
+
+// orderKey is the idempotency key of an order of this session.
+func (m *Machine) orderKey(counter int64) string {
+	return m.WorkflowID + "/" + strconv.Itoa(m.Session) + "/" + strconv.FormatInt(counter, 10)
 }

@@ -244,8 +244,7 @@ func (m *Machine) enterFree(free bool, now time.Time) {
 // The channels are told once; the desk is asked again after a while, so that a
 // conversation is not stuck with an agent who never comes back.
 func (m *Machine) keepAgent(now time.Time) {
-	rule := m.Under.Policy.Reassign
-	m.Hold.NextAt = m.after(now, max(rule.After.Std(), rule.OfflineGrace.Std(), reassignAgain))
+	m.Hold.NextAt = m.askedAgainAt(now)
 
 	if !m.Hold.Told {
 		m.Hold.Told = true
@@ -273,9 +272,34 @@ func (m *Machine) reassign(asked *question, now time.Time) {
 		event.Assignment.PlatformAction = m.tellPlatform(signals.PlatformCommand{
 			Action: signals.PlatformReassign, GroupID: m.groupOf(m.desk()), From: from,
 		})
+
+		if m.Rules.heed && m.Under.Platform {
+			m.Hold.Command = m.orderKey(m.Counter)
+		}
 	}
 
 	m.tellOwn(event, now)
+}
+
+// platformRefused takes in that the platform did not take the conversation from
+// its agent, of which people are told: nobody was free there, or it could not be
+// reached. It stays where it is, and the clock may go again after a while, as
+// often as the policy allows.
+func (m *Machine) platformRefused(event *signals.Event, now time.Time) {
+	note := event.Note
+	if m.Hold.Command == "" || note == nil || note.Kind != signals.NotePlatformFailed || event.ID != m.Hold.Command+":"+note.Kind {
+		return
+	}
+
+	m.Hold.Command, m.Hold.Fired = "", false
+	m.Hold.NextAt = m.askedAgainAt(now)
+}
+
+// askedAgainAt is when the clock may go again of an agent who is kept.
+func (m *Machine) askedAgainAt(now time.Time) time.Time {
+	rule := m.Under.Policy.Reassign
+
+	return m.after(now, max(rule.After.Std(), rule.OfflineGrace.Std(), reassignAgain))
 }
 
 // waitingSince is the beginning of the wait of a visitor whose agent is silent:

@@ -7,18 +7,24 @@ const (
 	rulesPlain = 1
 	// rulesDesk adds the desk, and the reassign clock.
 	rulesDesk = 2
+	// rulesHeed has a conversation take no notice of what a desk said before an
+	// invitation, and a reassignment tried again that the platform did not make.
+	rulesHeed = 3
 
 	// newestRules is what a run begins with.
-	newestRules = rulesDesk
+	newestRules = rulesHeed
 )
 
 // Rules says by which rules a [Machine] decides; [RulesFor] makes them.
 type Rules struct {
 	// desk: the conversation talks to its desk and takes it from a silent agent.
 	desk bool
+	// heed: what an invitation has overtaken counts no more, and a command that
+	// the platform did not carry out changed nothing.
+	heed bool
 }
 
 // RulesFor returns the rules of a version, as a run recorded it when it began.
 func RulesFor(version int) Rules {
-	return Rules{desk: version > rulesPlain}
+	return Rules{desk: version > rulesPlain, heed: version > rulesDesk}
 }

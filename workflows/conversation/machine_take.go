@@ -57,6 +57,7 @@ func (m *Machine) take(event *signals.Event, now time.Time) {
 		m.enterTag(event)
 	case signals.SystemNoted:
 		m.enterNote(event)
+		m.platformRefused(event, now)
 	case signals.TicketCreated, signals.TicketUpdated, signals.TicketFailed:
 		m.enterTicket(event)
 	}

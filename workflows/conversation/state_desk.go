@@ -64,6 +64,9 @@ type hold struct {
 	Fired bool `json:"fired,omitempty"`
 	// NextAt is when to ask again after nobody was free.
 	NextAt time.Time `json:"next_at,omitzero"`
+	// Command is the key of the order by which the platform was told to take the
+	// conversation from the agent.
+	Command string `json:"command,omitempty"`
 }
 
 // shift is by how much a snooze moved a clock that counts from a time.
