@@ -70,11 +70,14 @@ type Finder struct {
 	gatherer *gatherer
 	places   chan struct{}
 	told     *told
+	quiet    *quiet
 }
 
 // New returns a finder.
 func New(config Config) *Finder {
-	return &Finder{config: config, gatherer: newGatherer(&config), places: make(chan struct{}, together), told: newTold()}
+	return &Finder{
+		config: config, gatherer: newGatherer(&config), places: make(chan struct{}, together), told: newTold(), quiet: &quiet{logger: config.Log},
+	}
 }
 
 // Query is one webhook's question.
@@ -177,7 +180,6 @@ func inTime(ctx context.Context) bool {
 }
 
 func (f *Finder) silent(ctx context.Context, q *Query, err error) {
-	f.config.Log.WarnContext(ctx, "answered without the desk", slog.String("question", string(q.Ask.Question)),
-		slog.String("source", q.Key.Source), slog.String("conversation", q.Key.Conversation), slog.String("desk", q.Desk),
-		slog.Any("error", err))
+	f.quiet.log(ctx, slog.String("question", string(q.Ask.Question)), slog.String("source", q.Key.Source),
+		slog.String("conversation", q.Key.Conversation), slog.String("desk", q.Desk), slog.Any("error", err))
 }

@@ -1,6 +1,7 @@
 package answers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -57,7 +58,7 @@ func (f *Finder) position(ctx context.Context, q *Query) dialect.Found {
 	}
 
 	if found.WaitSeconds == nil && found.Agent == "" {
-		found.WaitSeconds = f.lastWait(q.Desk, q.Ask.Skill)
+		found.WaitSeconds = f.lastWait(cmp.Or(said.Desk, q.Desk), q.Ask.Skill)
 	}
 
 	return found
@@ -113,9 +114,9 @@ func (f *Finder) settled(ctx context.Context, key signals.Key) (signals.Statemen
 }
 
 // otherSkill reports whether a conversation waits for another skill than is asked
-// for. Of long ones it keeps the beginning only.
+// for; asking for none keeps it. Of long ones it keeps the beginning only.
 func otherSkill(stated, asked string) bool {
-	return stated != asked && (len(asked) <= comparableSkill || stated == "" || !strings.HasPrefix(asked, stated))
+	return asked != "" && stated != asked && (len(asked) <= comparableSkill || stated == "" || !strings.HasPrefix(asked, stated))
 }
 
 // inLine asks the desk where the conversation stands, until it has heard what

@@ -2,6 +2,7 @@ package answers_test
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -191,6 +192,7 @@ func TestRepetitionThatIsNews(t *testing.T) {
 	t.Parallel()
 
 	closed := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	long := strings.Repeat("x", 300)
 
 	tests := []struct {
 		name  string
@@ -201,6 +203,8 @@ func TestRepetitionThatIsNews(t *testing.T) {
 	}{
 		{"waits for the same", "cards", false, func(*world) {}, false},
 		{"waits for another skill", "loans", false, func(*world) {}, true},
+		{"asks for no skill any more", "", false, func(*world) {}, false},
+		{"asks for a long skill", long, false, func(w *world) { w.said.Skill = long[:200] }, false},
 		{"waits for any", "cards", false, func(w *world) { w.said.Skill = "" }, true},
 		{"has an agent", "loans", false, func(w *world) { w.said.Agent = "smith" }, false},
 		{"was ended", "cards", false, func(w *world) { w.said.ClosedAt, w.said.Kind = closed, signals.AskRelease }, true},
@@ -285,5 +289,12 @@ func TestManyPositions(t *testing.T) {
 
 		asking.Wait()
 		require.LessOrEqual(t, w.settled, 100, "a desk that hangs is not asked by all")
+
+		lines := strings.Count(w.log.String(), "answered without the desk")
+		require.Equal(t, 1, lines, "one line a second says it")
+
+		time.Sleep(time.Second)
+		w.ask(t, positionOf("cards", true))
+		require.Contains(t, w.log.String(), "more_like_it=")
 	})
 }

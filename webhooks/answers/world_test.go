@@ -1,6 +1,7 @@
 package answers_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -45,13 +46,15 @@ type world struct {
 	batches []int
 	flying  int
 	short   bool
+
+	log bytes.Buffer
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 
 	w := &world{skills: map[string]signals.Availability{}, last: map[string]signals.Availability{}, slots: map[string]int{}}
-	w.Finder = answers.New(answers.Config{Desks: w, Conversations: w, Work: t.Context(), Log: slog.New(slog.DiscardHandler)})
+	w.Finder = answers.New(answers.Config{Desks: w, Conversations: w, Work: t.Context(), Log: slog.New(slog.NewTextHandler(&w.log, nil))})
 
 	return w
 }
