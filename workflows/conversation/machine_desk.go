@@ -231,11 +231,7 @@ func (m *Machine) Offer(offer signals.Offer, now time.Time) {
 		return
 	}
 
-	if offer.Desk != m.Talk.Desk || offer.Session != m.Session || offer.Number != m.Talk.Said.Number {
-		return
-	}
-
-	if m.overtaken(&offer) {
+	if offer.Desk != m.Talk.Desk || offer.Session != m.Session || m.overtaken(&offer) {
 		return
 	}
 
@@ -260,12 +256,14 @@ func (m *Machine) Offer(offer signals.Offer, now time.Time) {
 	m.Settle(now)
 }
 
-// overtaken reports whether a desk said something before it invited the agent
-// whom the conversation knows of. A desk that began anew may say that there is
+// overtaken reports whether a desk said something to an older statement, or before
+// it invited the agent whom the conversation knows of. A desk that began anew may say that there is
 // nobody while an invitation of the one before it is out: it says so again after
 // the next statement.
 func (m *Machine) overtaken(offer *signals.Offer) bool {
 	switch {
+	case offer.Number != m.Talk.Said.Number:
+		return true
 	case !m.Rules.heed || offer.Kind == signals.OfferAgent:
 		return false
 	case (offer.Kind == signals.OfferNone || offer.Kind == signals.OfferRound) && m.invitation() != nil:
