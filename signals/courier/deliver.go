@@ -157,6 +157,8 @@ type opening struct {
 	input any
 	// attributes are those that the run begins with.
 	attributes temporal.SearchAttributes
+	// priority is that of the run's tasks; zero is the usual one.
+	priority temporal.Priority
 }
 
 // start sends letters, starting the workflow as the reuse policy allows. What
@@ -202,6 +204,7 @@ func (c *Courier) signalWithStart(ctx context.Context, id string, letters []*let
 		WorkflowIDReusePolicy: how.reuse,
 		StaticSummary:         how.summary,
 		TypedSearchAttributes: how.attributes,
+		Priority:              how.priority,
 	}
 
 	var args []any

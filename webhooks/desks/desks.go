@@ -16,6 +16,7 @@ import (
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/parleyhq/parley/signals"
 )
@@ -207,6 +208,7 @@ func unknown(desk string) error { return fmt.Errorf("%q: %w", desk, ErrUnknown) 
 func startOptions(desk string) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
 		ID: signals.DeskWorkflowID(desk), TaskQueue: signals.TaskQueue, WorkflowTaskTimeout: taskTime, StaticSummary: "Desk " + desk,
+		Priority:                 temporal.Priority{PriorityKey: signals.DeskPriority},
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 	}
 }

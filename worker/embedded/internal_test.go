@@ -271,6 +271,7 @@ func TestDynamicSettingsHaveTheTypesOfTheirKeys(t *testing.T) {
 	require.True(t, dynamicconfig.WorkflowTimeSkippingEnabled.Get(settings)("default"))
 	require.Equal(t, ackInterval, dynamicconfig.TransferProcessorUpdateAckInterval.Get(settings)())
 	require.Equal(t, unlimited, dynamicconfig.FrontendMaxNamespaceRPSPerInstance.Get(settings)("default"))
+	require.Equal(t, bufferedQueries, dynamicconfig.MaxBufferedQueryCount.Get(settings)())
 	require.False(t, dynamicconfig.EnableServerVersionCheck.Get(settings)())
 }
 

@@ -22,6 +22,9 @@ const (
 	// unlimited is a rate, per second, that one machine does not reach: the server's ceilings are made for clusters
 	// of many tenants, and here they would only turn a burst into errors.
 	unlimited = 100_000
+
+	// bufferedQueries is how many questions wait for a workflow's task under way, and are answered with it.
+	bufferedQueries = 100
 )
 
 // serverConfig is the static configuration: four services in one process, one history shard (its number is fixed for
@@ -108,6 +111,10 @@ func dynamicSettings(cfg *Config) dynamicconfig.StaticClient {
 		dynamicconfig.FrontendPersistenceMaxQPS.Key():                    unlimited,
 		dynamicconfig.HistoryPersistenceMaxQPS.Key():                     unlimited,
 		dynamicconfig.MatchingPersistenceMaxQPS.Key():                    unlimited,
+
+		// By default a second question to a workflow that has a task to do is put off as if the server were overloaded, and
+		// a client then comes back after seconds: a desk that drains, whom everybody asks, would hardly ever answer.
+		dynamicconfig.MaxBufferedQueryCount.Key(): bufferedQueries,
 
 		// The server would ask its maker for newer versions, once a day and with facts about this installation.
 		dynamicconfig.EnableServerVersionCheck.Key(): false,
