@@ -26,6 +26,11 @@ func talkPaths() []historyPath {
 				enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, enumspb.EVENT_TYPE_TIMER_FIRED,
 			},
 		},
+		{
+			name: "overtaken", source: "routed", take: takeOvertaken, wants: []enumspb.EventType{
+				enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED,
+			},
+		},
 	}
 }
 
@@ -57,6 +62,7 @@ func (d *deskSays) says(offer signals.Offer) {
 	d.Helper()
 
 	offer.Desk, offer.Session, offer.Number, offer.At = "support", 1, d.number, time.Now().UTC()
+	offer.Attempt = d.attempt
 
 	raw, err := json.Marshal(offer)
 	require.NoError(d, err)
@@ -69,7 +75,7 @@ func (d *deskSays) offers(agent string, length time.Duration) {
 	d.Helper()
 
 	d.attempt++
-	d.says(signals.Offer{Kind: signals.OfferAgent, Attempt: d.attempt, Agent: agent, Round: 1, Until: time.Now().UTC().Add(length)})
+	d.says(signals.Offer{Kind: signals.OfferAgent, Agent: agent, Round: 1, Until: time.Now().UTC().Add(length)})
 }
 
 func offeredTo(agent string) func(signals.View) bool {
@@ -116,6 +122,29 @@ func takeInvited(t *testing.T, b *bench, key signals.Key) {
 	d.number += 2
 
 	d.says(signals.Offer{Kind: signals.OfferNone, Reason: signals.ReasonUnavailable})
+	b.completed(t, key.WorkflowID())
+}
+
+// takeOvertaken has a desk say what comes too late: that there is nobody, while an
+// invitation is out, and that its agent was gone before.
+func takeOvertaken(t *testing.T, b *bench, key signals.Key) {
+	t.Helper()
+
+	b.send(t, key, event(signals.EscalationRequested, "T1", ann))
+	b.until(t, key, "queued", is(signals.StatusQueued))
+
+	d := newDeskSays(t, b, key)
+
+	d.offers(smith, time.Minute)
+	b.until(t, key, "offered", offeredTo(smith))
+	d.says(signals.Offer{Kind: signals.OfferNone, Reason: signals.ReasonUnavailable})
+	d.attempt--
+	d.says(signals.Offer{Kind: signals.OfferGone, Agent: smith, Reason: signals.ReasonOffline})
+	d.attempt++
+	b.send(t, key, message("T1", ann, "Hello?"))
+	b.until(t, key, "heard", func(view signals.View) bool { return view.Messages.Visitor == 1 })
+	require.NoError(t, b.command(t, key, signals.AcceptUpdate, signals.Command{AgentID: smith}), "it is offered still")
+	b.send(t, key, closing("T1"))
 	b.completed(t, key.WorkflowID())
 }
 
