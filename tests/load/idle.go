@@ -116,7 +116,8 @@ func (i *idling) fill(ctx context.Context, plan *drive.Plan) error {
 		return err
 	}
 
-	return i.count(ctx, "applied", runsOf(plan)+" AND ParleyStatus = 'open'", plan.Conversations)
+	// The server notes the worker's build when the first task is completed.
+	return i.count(ctx, "applied", runsOf(plan)+" AND BuildIds = 'unversioned'", plan.Conversations)
 }
 
 // count waits until a query counts this many, and shows how many it does.
