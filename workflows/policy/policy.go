@@ -169,6 +169,7 @@ func Default() Policy {
 			signals.UnrepliedPushed:   {LogChannel},
 			signals.FormSubmitted:     {LogChannel},
 			signals.AgentsUnavailable: {LogChannel},
+			signals.AgentReassigned:   {LogChannel},
 			signals.TicketFailed:      {LogChannel},
 		},
 	}

@@ -27,7 +27,8 @@ func TestDefaultIsAsDocumented(t *testing.T) {
 		"limits": {"max_age": "720h"},
 		"out_of_hours": "pause",
 		"hours": "",
-		"notify": {"unreplied.pushed": ["log"], "form.submitted": ["log"], "agents.unavailable": ["log"], "ticket.failed": ["log"]}
+		"notify": {"unreplied.pushed": ["log"], "form.submitted": ["log"], "agents.unavailable": ["log"], "agent.reassigned": ["log"],
+			"ticket.failed": ["log"]}
 	}`, string(data))
 }
 
