@@ -389,6 +389,19 @@ func TestAnswersToACrowd(t *testing.T) {
 		slow   time.Duration
 	)
 
+	// A desk that began a moment ago looks around before it gives agents away.
+	for source, names := range agents {
+		body := ""
+
+		require.Eventually(t, func() bool {
+			_, body = parley.assigns(source, "first", names...)
+
+			return body != ""
+		}, 20*time.Second, 50*time.Millisecond)
+
+		given[body]++
+	}
+
 	for i := range chats {
 		source := []string{"crowd", "routed"}[i%2]
 
