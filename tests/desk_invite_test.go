@@ -216,7 +216,7 @@ func checkTwoAccept(f *floor) {
 // checkAcceptAndClose lets an accept and a close race: whichever was first, it is
 // closed in the end, and the slot is free.
 func checkAcceptAndClose(f *floor) {
-	for round := range 10 {
+	for round := range 6 {
 		v := f.visitor("races", "over-"+strconv.Itoa(round))
 		v.offered("races-a")
 

@@ -86,12 +86,14 @@ func checkAgentPingPong(f *floor) {
 	v := f.visitor("pair", "agents")
 	v.accepted("pair-a")
 
+	// By a command there, by the platform's word back.
 	for range 3 {
-		for _, agent := range []string{"pair-b", "pair-a"} {
-			v.happens(signals.ConversationTransferred, map[string]any{"transfer": map[string]any{"agent_ids": []string{agent}}})
-			v.until("with "+agent, has(agent))
-			f.loads("pair", 0, 0, 1, map[string]int{agent: 1})
-		}
+		require.Equal(f.t, "pair-b", v.commands("transfer", by("pair-b")).Agent)
+		f.loads("pair", 0, 0, 1, map[string]int{"pair-b": 1})
+
+		v.happens(signals.ConversationTransferred, map[string]any{"transfer": map[string]any{"agent_ids": []string{"pair-a"}}})
+		v.until("back", has("pair-a"))
+		f.loads("pair", 0, 0, 1, map[string]int{"pair-a": 1})
 	}
 
 	view := v.closes()
@@ -104,8 +106,12 @@ func checkAgentPingPong(f *floor) {
 func checkDeskPingPong(f *floor) {
 	v := f.visitor("ping", "desks")
 	agents, groups := map[string]string{"ping": "ping-a", "pong": "pong-c"}, map[string]string{"ping": "1", "pong": "2"}
-	to := func(desk, from string) {
-		v.happens(signals.ConversationTransferred, map[string]any{"transfer": map[string]any{"group_ids": []string{groups[desk]}}})
+	to := func(desk, from string, command bool) {
+		if command {
+			v.commands("transfer", map[string]any{"desk": desk, "by": "ops"})
+		} else {
+			v.happens(signals.ConversationTransferred, map[string]any{"transfer": map[string]any{"group_ids": []string{groups[desk]}}})
+		}
 
 		view := v.offered(agents[desk])
 		require.Equal(f.t, desk, view.Desk)
@@ -115,11 +121,11 @@ func checkDeskPingPong(f *floor) {
 	}
 
 	v.offered("ping-a")
-	to("pong", "ping")
-	to("ping", "pong")
-	to("pong", "ping")
+	to("pong", "ping", false)
+	to("ping", "pong", true)
+	to("pong", "ping", true)
 	v.commands("accept", by("pong-c"))
-	to("ping", "pong") // from an agent who has it
+	to("ping", "pong", false) // from an agent who has it
 	v.commands("accept", by("ping-a"))
 	f.loads("ping", 0, 0, 1, map[string]int{"ping-a": 1})
 
