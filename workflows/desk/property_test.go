@@ -96,6 +96,8 @@ func TestTerminated(t *testing.T) {
 				continue
 			}
 
+			// What the desk before heard is older than the next.
+			p.now = p.now.Add(time.Millisecond)
 			fresh := desk.New(p.desk.Under, p.now)
 
 			for _, a := range p.desk.View(p.now).Agents {
