@@ -136,7 +136,7 @@ func (b *bench) print(out io.Writer) error {
 		}
 	}
 
-	if len(b.results.Rows) == 0 && b.results.Recovery == nil {
+	if len(b.results.Rows) == 0 && b.results.Recovery == nil && len(b.results.Drains) == 0 {
 		return nil
 	}
 

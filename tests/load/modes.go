@@ -9,6 +9,7 @@ import (
 
 	"github.com/parleyhq/parley/tests/load/drive"
 	"github.com/parleyhq/parley/tests/load/report"
+	"github.com/parleyhq/parley/tests/load/staff"
 )
 
 // size is how much work a mode is.
@@ -89,6 +90,10 @@ func modes() []mode {
 		{
 			name: "idle", what: "open conversations with armed clocks; then SIGKILL, and a restart when clocks are overdue",
 			targets: parley, full: size{5000, 1}, quick: size{5000, 1}, run: idle, patience: longer, owned: true,
+		},
+		{
+			name: "desk", what: "all escalate at once on one desk, then on ten side by side; agents take, chat for a second and close",
+			targets: parley, full: size{2000, staff.Events}, quick: size{200, staff.Events}, run: desks, patience: longer, owned: true,
 		},
 	}
 }

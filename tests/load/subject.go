@@ -19,7 +19,7 @@ import (
 	"github.com/parleyhq/parley/tests/load/target"
 )
 
-// configuration is that of everything that is driven.
+// configuration is that of everything that is driven, but for the mode desk.
 //
 //go:embed parley.yaml
 var configuration []byte
@@ -65,6 +65,11 @@ func (b *bench) build(ctx context.Context) error {
 // open starts what is to be driven on an empty data directory, or finds what
 // runs already.
 func (b *bench) open(ctx context.Context, name string) (*subject, error) {
+	return b.openWith(ctx, name, configuration)
+}
+
+// openWith is open with another configuration; what runs already has its own.
+func (b *bench) openWith(ctx context.Context, name string, config []byte) (*subject, error) {
 	if name == report.TargetParley && b.opts.url != "" {
 		return b.attach()
 	}
@@ -80,7 +85,7 @@ func (b *bench) open(ctx context.Context, name string) (*subject, error) {
 		command = []string{own, map[string]string{report.TargetBare: serveBare, report.TargetNaive: serveNaive}[name]}
 	}
 
-	process, err := target.New(ctx, target.Spec{Name: name, Command: command, Config: configuration, Parent: b.dir})
+	process, err := target.New(ctx, target.Spec{Name: name, Command: command, Config: config, Parent: b.dir})
 	if err != nil {
 		return nil, err
 	}

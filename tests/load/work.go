@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/tests/load/drive"
 	"github.com/parleyhq/parley/tests/load/report"
 	"github.com/parleyhq/parley/tests/load/stats"
@@ -185,15 +186,20 @@ func (s *subject) verifyCount(plan *drive.Plan) error {
 
 // histories reads what became of every conversation of a plan.
 func histories(ctx context.Context, temporal client.Client, plan *drive.Plan) ([]*trace.Conversation, error) {
+	return historiesOf(ctx, temporal, plan.Conversations, plan.Key)
+}
+
+// historiesOf reads so many conversations, by their numbers.
+func historiesOf(ctx context.Context, temporal client.Client, count int, key func(number int) signals.Key) ([]*trace.Conversation, error) {
 	const readers = 8
 
-	found := make([]*trace.Conversation, plan.Conversations)
+	found := make([]*trace.Conversation, count)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(readers)
 
-	for number := range plan.Conversations {
+	for number := range count {
 		group.Go(func() error {
-			one, err := trace.Read(ctx, temporal, plan.Key(number).WorkflowID())
+			one, err := trace.Read(ctx, temporal, key(number).WorkflowID())
 			found[number] = one
 
 			return err

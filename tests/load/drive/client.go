@@ -110,6 +110,14 @@ func (c *Client) Send(ctx context.Context, plan *Plan, conversation, event int) 
 	return begun, time.Since(begun), err
 }
 
+// Post sends one webhook until it is acknowledged, and returns how often it was
+// put off.
+func (c *Client) Post(ctx context.Context, path string, body []byte) (int, error) {
+	_, refused, err := c.post(ctx, path, body)
+
+	return refused, err
+}
+
 // Try sends one webhook once and reports whether it was acknowledged.
 func (c *Client) Try(path string, event *signals.Event) bool {
 	body, err := json.Marshal(event)

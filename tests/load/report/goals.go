@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -53,6 +54,7 @@ const (
 	goalFirstAnswer   = 5 * time.Second
 	goalOverdue       = 250
 	goalResident      = 1 << 30
+	goalDeskWait      = 500 * time.Millisecond
 )
 
 // Goals compares what was measured with the figures to reach.
@@ -74,7 +76,15 @@ func (r *Results) Goals() []Goal {
 			What: "history events per message", Measured: single.HistoryPerEvent, Known: single.HistoryPerEvent > 0,
 			Bound: goalHistory, Most: true,
 		},
-	}, append(clockGoals(r.Clocks), recoveryGoals(r.Recovery)...)...)
+	}, slices.Concat(clockGoals(r.Clocks), recoveryGoals(r.Recovery), r.deskGoals())...)
+}
+
+// deskGoals judge the longest of all: a task that waits does so before everybody.
+func (r *Results) deskGoals() []Goal {
+	return []Goal{
+		atMost("longest wait of a desk's task", r.longest(func(d *Drain) time.Duration { return d.Tasks.Max }), goalDeskWait),
+		atMost("longest wait of a message for a desk's task", r.longest(func(d *Drain) time.Duration { return d.Messages.Max }), goalDeskWait),
+	}
 }
 
 func clockGoals(found *Clocks) []Goal {

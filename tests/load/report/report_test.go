@@ -102,3 +102,41 @@ func TestJSONHasEveryRun(t *testing.T) {
 	require.Len(t, read.Rows, 2)
 	require.NotEmpty(t, read.Goals)
 }
+
+func TestDesksAreJudgedByTheLongestWait(t *testing.T) {
+	t.Parallel()
+
+	quantiles := func(count int, p99, most time.Duration) stats.Quantiles {
+		return stats.Quantiles{Count: count, P50: p99 / 2, P95: p99, P99: p99, Max: most}
+	}
+
+	one := report.Drain{
+		Desks: 1, Agents: 50, Slots: 4, Conversations: 2000, Handle: time.Second, Drained: 40 * time.Second, PerSecond: 50, Offers: 2000,
+		ConversationHistory: 50, DeskHistory: 4.5, Waited: quantiles(2000, 39*time.Second, 40*time.Second),
+		Beyond: quantiles(2000, 300*time.Millisecond, time.Second), Answers: quantiles(400, 90*time.Millisecond, 120*time.Millisecond),
+		Tasks: quantiles(900, 50*time.Millisecond, 80*time.Millisecond), Messages: quantiles(1500, 60*time.Millisecond, 95*time.Millisecond),
+	}
+	ten := one
+	ten.Desks, ten.Agents, ten.Conversations, ten.Offers = 10, 5, 200, 2001
+	ten.Tasks = quantiles(2000, 200*time.Millisecond, 501*time.Millisecond)
+
+	results := &report.Results{Drains: []report.Drain{one, ten}}
+	goals := goalsOf(t, results)
+	require.InDelta(t, 501, goals["longest wait of a desk's task"].Measured, 1e-9)
+	require.InDelta(t, 95, goals["longest wait of a message for a desk's task"].Measured, 1e-9)
+	require.False(t, goalsOf(t, &report.Results{})["longest wait of a desk's task"].Known)
+
+	var out bytes.Buffer
+
+	require.NoError(t, results.Print(&out, 1))
+	require.Regexp(t, `\n1 +2000 on 50×4 +40 +50\.0 +19\.5 / 39 / 39 +150 / 300 / 300 `, out.String())
+	require.Regexp(t, ` 54\.5 = 50\.0 \+ 4\.5 +45 / 90 / 120 +50 / 80 +60 / 95 `, out.String())
+	require.Regexp(t, `\n10 +200 on 5×4, 2001 invited `, out.String())
+	require.Regexp(t, `longest wait of a desk's task +501 ms +≤ 500 ms +not reached`, out.String())
+	require.NotContains(t, out.String(), "ack/s", "nothing else was measured")
+
+	var written bytes.Buffer
+
+	require.NoError(t, results.JSON(&written))
+	require.Contains(t, written.String(), `"desk_history_events_per_assignment": 4.5`)
+}

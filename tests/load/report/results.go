@@ -32,6 +32,7 @@ type Results struct {
 	Rows     []Row
 	Clocks   *Clocks
 	Recovery *Recovery
+	Drains   []Drain
 }
 
 // Clocks say how late clocks fired.

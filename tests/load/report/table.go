@@ -22,8 +22,9 @@ func (r *Results) JSON(out io.Writer) error {
 		Rows     []Row     `json:"rows"`
 		Clocks   *Clocks   `json:"clocks,omitempty"`
 		Recovery *Recovery `json:"recovery,omitempty"`
+		Drains   []Drain   `json:"drains,omitempty"`
 		Goals    []Goal    `json:"goals"`
-	}{r.Rows, r.Clocks, r.Recovery, r.Goals()}
+	}{r.Rows, r.Clocks, r.Recovery, r.Drains, r.Goals()}
 
 	if err := encoder.Encode(all); err != nil {
 		return fmt.Errorf("write JSON: %w", err)
@@ -31,6 +32,9 @@ func (r *Results) JSON(out io.Writer) error {
 
 	return nil
 }
+
+// padding is between two columns.
+const padding = 2
 
 // columns of the table.
 func columns() []string {
@@ -51,22 +55,15 @@ func (r *Results) Print(out io.Writer, repeats int) error {
 
 	fmt.Fprint(out, "\n\n")
 
-	const padding = 2
+	if err := r.printRows(out); err != nil {
+		return err
+	}
+
+	if err := r.printDrains(out); err != nil {
+		return err
+	}
 
 	lines := tabwriter.NewWriter(out, 0, 0, padding, ' ', 0)
-	fmt.Fprintln(lines, strings.Join(columns(), "\t"))
-
-	for _, one := range medians(r.Rows) {
-		fmt.Fprintln(lines, strings.Join(one.cells(), "\t"))
-	}
-
-	if err := lines.Flush(); err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-
-	r.legend(out)
-
-	lines = tabwriter.NewWriter(out, 0, 0, padding, ' ', 0)
 
 	var unknown []string
 
@@ -87,6 +84,28 @@ func (r *Results) Print(out io.Writer, repeats int) error {
 	if len(unknown) > 0 {
 		fmt.Fprintf(out, "\nnot measured: %s\n", strings.Join(unknown, "; "))
 	}
+
+	return nil
+}
+
+// printRows prints what was measured but for desks, if that was all.
+func (r *Results) printRows(out io.Writer) error {
+	if len(r.Rows) == 0 && r.Clocks == nil && r.Recovery == nil {
+		return nil
+	}
+
+	lines := tabwriter.NewWriter(out, 0, 0, padding, ' ', 0)
+	fmt.Fprintln(lines, strings.Join(columns(), "\t"))
+
+	for _, one := range medians(r.Rows) {
+		fmt.Fprintln(lines, strings.Join(one.cells(), "\t"))
+	}
+
+	if err := lines.Flush(); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+
+	r.legend(out)
 
 	return nil
 }

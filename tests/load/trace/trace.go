@@ -56,6 +56,12 @@ func (c *Conversation) ActedAt(due time.Time, event string) (started, completed 
 func Read(ctx context.Context, temporal client.Client, workflowID string) (*Conversation, error) {
 	found := &Conversation{Applied: make(map[string]time.Time)}
 
+	return found, eachRun(ctx, temporal, workflowID, found.add)
+}
+
+// eachRun hands each run's history over, from the newest back to the first that
+// it continued from.
+func eachRun(ctx context.Context, temporal client.Client, workflowID string, add func(events []*historypb.HistoryEvent) error) error {
 	for runID, newest := "", true; newest || runID != ""; newest = false {
 		var (
 			events []*historypb.HistoryEvent
@@ -66,7 +72,7 @@ func Read(ctx context.Context, temporal client.Client, workflowID string) (*Conv
 			enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); iterator.HasNext(); {
 			event, err := iterator.Next()
 			if err != nil {
-				return nil, fmt.Errorf("read the history of %s: %w", workflowID, err)
+				return fmt.Errorf("read the history of %s: %w", workflowID, err)
 			}
 
 			if started := event.GetWorkflowExecutionStartedEventAttributes(); started != nil {
@@ -76,14 +82,14 @@ func Read(ctx context.Context, temporal client.Client, workflowID string) (*Conv
 			events = append(events, event)
 		}
 
-		if err := found.add(events); err != nil {
-			return nil, fmt.Errorf("%s: %w", workflowID, err)
+		if err := add(events); err != nil {
+			return fmt.Errorf("%s: %w", workflowID, err)
 		}
 
 		runID = parent
 	}
 
-	return found, nil
+	return nil
 }
 
 // Of makes the same of one run's history.
