@@ -39,12 +39,12 @@ policies:
     accept:    {timeout: 1m, rounds: 2, pause: 300ms}
     notify:    {agents.unavailable: [ops], invitation.sent: [ops], invitation.ended: [ops], agent.reassigned: [ops]}
   shut:    {out_of_hours: offline}
-  third:   {accept: {timeout: 2s, rounds: 1}}
+  third:   {accept: {timeout: 3s, rounds: 1}}
   offline: {reassign: {offline_grace: 500ms}}
   silent:  {reassign: {after: 1s}}
   lonely:  {accept: {timeout: 500ms, rounds: 2, pause: 300ms}}
   leaves:  {queue: {abandon: 700ms}}
-  ended:   {accept: {timeout: 1s}}
+  ended:   {accept: {timeout: 3s}}
 desks:
   shut:    {hours: shut, agents: [{id: shut-a}]}
   later:   {hours: shut, agents: [{id: later-a}]}
