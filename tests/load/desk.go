@@ -38,7 +38,7 @@ func desks(ctx context.Context, b *bench, m *mode, name string) error {
 	for _, count := range []int{1, sideBySide} {
 		each := max(1, total/count)
 		d := &drain{b: b, m: m, name: name, plan: &staff.Plan{
-			Name: fmt.Sprintf("%s-%d", b.name, count), Desks: count, Conversations: each, Agents: agents / count,
+			Name: fmt.Sprintf("%s-%s-%d", b.name, m.name, b.runs.Add(1)), Desks: count, Conversations: each, Agents: agents / count,
 			Slots: slotsEach, Handle: handling,
 		}}
 
@@ -95,7 +95,8 @@ func (d *drain) measure(ctx context.Context) (err error) {
 	return nil
 }
 
-// view asks a desk how it stands.
+// view asks a desk's workflow how it stands. GET /v1/desks/{desk} would ask it
+// once a second and answer the rest from memory.
 func (d *drain) view(ctx context.Context, desk string) (signals.DeskView, error) {
 	var view signals.DeskView
 
