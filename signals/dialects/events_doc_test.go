@@ -1,7 +1,6 @@
 package dialects_test
 
 import (
-	"flag"
 	"maps"
 	"os"
 	"path/filepath"
@@ -20,13 +19,12 @@ import (
 	"github.com/parleyhq/parley/signals/dialects/livechat"
 	"github.com/parleyhq/parley/signals/dialects/pypestream"
 	"github.com/parleyhq/parley/signals/dialects/twt"
+	"github.com/parleyhq/parley/tests/dialecttest"
 )
 
 // docs/events.md is written from the dialects' own tables and compared here:
 //
 //	go test ./signals/dialects -run TestEventsDoc -update
-
-var update = flag.Bool("update", false, "write docs/events.md anew") //nolint:gochecknoglobals // a flag of go test
 
 // documented is one platform's section.
 type documented struct {
@@ -193,15 +191,7 @@ func TestEventsDoc(t *testing.T) {
 		}
 	}
 
-	path := filepath.Join("..", "..", "docs", "events.md")
-
-	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(out.String()), 0o600))
-	}
-
-	written, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, out.String(), string(written), "run the test with -update")
+	dialecttest.Written(t, filepath.Join("..", "..", "docs", "events.md"), out.String())
 }
 
 // ordered has the page's events first, in its order, and then the others.

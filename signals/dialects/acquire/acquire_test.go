@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,6 +19,7 @@ import (
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/dialects/acquire"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
+	"github.com/parleyhq/parley/tests/dialecttest"
 )
 
 const (
@@ -120,18 +120,7 @@ func TestVerify(t *testing.T) {
 func TestVerifiesWhatOthersComputed(t *testing.T) {
 	t.Parallel()
 
-	raw, err := os.ReadFile(filepath.Join(fixtures, "sign-vectors.json"))
-	require.NoError(t, err)
-
-	var vectors []struct {
-		Header    string `json:"header"`
-		Secret    string `json:"secret"`
-		Body      string `json:"body"`
-		Signature string `json:"signature_hex"`
-	}
-
-	require.NoError(t, json.Unmarshal(raw, &vectors))
-	require.NotEmpty(t, vectors)
+	vectors := dialecttest.Vectors(t, filepath.Join(dialecttest.Fixtures, "sign-vectors.json"))
 
 	var pretty bytes.Buffer
 
@@ -410,7 +399,7 @@ func TestRolesNeedProof(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, events[0].Actor, sender)
 
-		back, err := acquire.Dialect{}.Encode(stored(t, events)[0])
+		back, err := acquire.Dialect{}.Encode(dialecttest.Kept(t, events...)[0])
 		require.NoError(t, err)
 
 		message := tree(t, back)["data"].(map[string]any)["message"].(map[string]any)

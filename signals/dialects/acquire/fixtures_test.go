@@ -1,12 +1,8 @@
 package acquire_test
 
 import (
-	"bytes"
 	"encoding/json"
-	"flag"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,21 +12,13 @@ import (
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/dialects/acquire"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
+	"github.com/parleyhq/parley/tests/dialecttest"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew") //nolint:gochecknoglobals // a flag of go test
-
-const fixtures = "testdata/fixtures"
 
 func received() time.Time { return time.Date(2026, 11, 20, 10, 0, 0, 301e6, time.UTC) }
 
 func source() dialect.Source {
 	return dialect.Source{Name: "acquire", Zone: time.FixedZone("", 2*3600), RetryWindow: 2 * time.Minute}
-}
-
-type fixture struct {
-	name string
-	body []byte
 }
 
 func post(body string) dialect.Request {
@@ -42,26 +30,10 @@ func post(body string) dialect.Request {
 
 // allFixtures are the published samples and those in derived, which were made
 // by the description of what has no published one.
-func allFixtures(tb testing.TB) []fixture {
+func allFixtures(tb testing.TB) []dialecttest.Fixture {
 	tb.Helper()
 
-	var all []fixture
-
-	for _, pattern := range []string{"case-*.json", "v1/*.json", "derived/*.json"} {
-		paths, err := filepath.Glob(filepath.Join(fixtures, pattern))
-		require.NoError(tb, err)
-
-		for _, path := range paths {
-			body, err := os.ReadFile(path)
-			require.NoError(tb, err)
-
-			name, err := filepath.Rel(fixtures, strings.TrimSuffix(path, ".json"))
-			require.NoError(tb, err)
-
-			all = append(all, fixture{strings.ReplaceAll(name, string(filepath.Separator), "-"), body})
-		}
-	}
-
+	all := dialecttest.Read(tb, "case-*.json", "v1/*.json", "derived/*.json")
 	require.Len(tb, all, 16, "fixtures")
 
 	return all
@@ -70,95 +42,37 @@ func allFixtures(tb testing.TB) []fixture {
 func decode(tb testing.TB, body string) []signals.Event {
 	tb.Helper()
 
-	events, err := acquire.Dialect{}.Decode(post(body), source())
-	require.NoError(tb, err)
-	require.NotEmpty(tb, events)
-
-	return events
+	return dialecttest.Decode(tb, acquire.Dialect{}, post(body), source())
 }
 
 func one(tb testing.TB, body string) signals.Event {
 	tb.Helper()
 
-	events := decode(tb, body)
-	require.Len(tb, events, 1)
-
-	return events[0]
-}
-
-// stored sends events through JSON, as history and the archive do, and cuts
-// Raw off: nothing may be encoded from it.
-func stored(tb testing.TB, events []signals.Event) []signals.Event {
-	tb.Helper()
-
-	raw, err := json.Marshal(events)
-	require.NoError(tb, err)
-
-	var out []signals.Event
-
-	require.NoError(tb, json.Unmarshal(raw, &out))
-
-	for i := range out {
-		out[i].Raw = nil
-	}
-
-	return out
+	return dialecttest.One(tb, acquire.Dialect{}, post(body), source())
 }
 
 func TestFixturesDecodeToGolden(t *testing.T) {
 	t.Parallel()
 
 	for _, f := range allFixtures(t) {
-		t.Run(f.name, func(t *testing.T) {
+		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
 
-			events := decode(t, string(f.body))
-
-			for i := range events {
-				require.True(t, json.Valid(events[i].Raw))
-				require.NoError(t, events[i].Validate())
-				require.True(t, events[i].Type.Incoming())
-				require.NotEqual(t, signals.Unknown, events[i].Type)
-				require.Equal(t, received(), events[i].ReceivedAt)
-
-				events[i].Raw = nil // checked above, and the fixture itself shows it
-			}
-
-			golden(t, f.name, events)
+			events := decode(t, string(f.Body))
+			dialecttest.Sound(t, received(), events...)
+			dialecttest.Golden(t, f.Name, dialecttest.Bare(events...))
 		})
 	}
-}
-
-func golden(t *testing.T, name string, events []signals.Event) {
-	t.Helper()
-
-	var got bytes.Buffer
-
-	encoder := json.NewEncoder(&got)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	require.NoError(t, encoder.Encode(events))
-
-	path := filepath.Join("testdata", "golden", name+".json")
-
-	if *update {
-		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
-		require.NoError(t, os.WriteFile(path, got.Bytes(), 0o600))
-	}
-
-	want, err := os.ReadFile(path)
-	require.NoError(t, err, "run the test with -update")
-	require.Equal(t, string(want), got.String())
 }
 
 func TestFixturesEncodeBack(t *testing.T) {
 	t.Parallel()
 
 	for _, f := range allFixtures(t) {
-		t.Run(f.name, func(t *testing.T) {
+		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
 
-			events := stored(t, decode(t, string(f.body)))
+			events := dialecttest.Kept(t, decode(t, string(f.Body))...)
 
 			var (
 				got  []byte
@@ -175,7 +89,7 @@ func TestFixturesEncodeBack(t *testing.T) {
 			got, err = acquire.Dialect{}.Encode(*main)
 			require.NoError(t, err)
 
-			want := tree(t, f.body)
+			want := tree(t, f.Body)
 
 			if len(events) > 2 || main.Type == signals.ConversationOpened && main.Platform.Version != "1" {
 				// The case alone lacks its transcript and nothing else; with its
@@ -225,11 +139,7 @@ func encodesTranscript(t *testing.T, events []signals.Event, transcript []any) {
 func tree(t *testing.T, body []byte) map[string]any {
 	t.Helper()
 
-	var out map[string]any
-
-	require.NoError(t, json.Unmarshal(body, &out))
-
-	return nested(out).(map[string]any)
+	return nested(dialecttest.Object(t, body)).(map[string]any)
 }
 
 func nested(value any) any {

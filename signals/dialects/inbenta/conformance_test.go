@@ -1,10 +1,7 @@
 package inbenta_test
 
 import (
-	"bytes"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -13,57 +10,32 @@ import (
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
 	"github.com/parleyhq/parley/signals/dialects/inbenta"
+	"github.com/parleyhq/parley/tests/dialecttest"
 )
 
 func TestFixturesDecodeToGolden(t *testing.T) {
 	t.Parallel()
 
 	for _, f := range allFixtures(t) {
-		t.Run(f.name, func(t *testing.T) {
+		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
 
-			event := decode(t, string(f.body))
-			require.Equal(t, object(t, f.body), object(t, event.Raw), "the archive has all of it")
-			require.NoError(t, event.Validate())
-			require.True(t, event.Type.Incoming())
-			require.NotEqual(t, signals.Unknown, event.Type)
-
-			event.Raw = nil
-			golden(t, f.name, event)
+			event := decode(t, string(f.Body))
+			require.Equal(t, dialecttest.Object(t, f.Body), dialecttest.Object(t, event.Raw), "the archive has all of it")
+			dialecttest.Sound(t, received(), event)
+			dialecttest.Golden(t, f.Name, dialecttest.Bare(event)[0])
 		})
 	}
-}
-
-func golden(t *testing.T, name string, event signals.Event) {
-	t.Helper()
-
-	var got bytes.Buffer
-
-	encoder := json.NewEncoder(&got)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	require.NoError(t, encoder.Encode(event))
-
-	path := filepath.Join("testdata", "golden", name+".json")
-
-	if *update {
-		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
-		require.NoError(t, os.WriteFile(path, got.Bytes(), 0o600))
-	}
-
-	want, err := os.ReadFile(path)
-	require.NoError(t, err, "run the test with -update")
-	require.Equal(t, string(want), got.String())
 }
 
 func TestFixturesEncodeBack(t *testing.T) {
 	t.Parallel()
 
 	for _, f := range allFixtures(t) {
-		t.Run(f.name, func(t *testing.T) {
+		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
 
-			require.Equal(t, object(t, f.body), encode(t, stored(t, decode(t, string(f.body)))))
+			require.Equal(t, dialecttest.Object(t, f.Body), encode(t, dialecttest.Kept(t, decode(t, string(f.Body)))[0]))
 		})
 	}
 }
@@ -115,7 +87,7 @@ func TestEveryFormEncodesBack(t *testing.T) {
 				for _, user := range users {
 					for _, rest := range more {
 						body := `{"trigger":"` + trigger + `","appId":"a","data":{` + chat + `,` + user + rest + `},"created_at":1583331000}`
-						require.Equal(t, object(t, []byte(body)), encode(t, stored(t, decode(t, body))), body)
+						require.Equal(t, dialecttest.Object(t, []byte(body)), encode(t, dialecttest.Kept(t, decode(t, body))[0]), body)
 					}
 				}
 			}
@@ -151,11 +123,11 @@ func TestEveryEventOfThePageHasAMapping(t *testing.T) {
 	seen := map[string]bool{}
 
 	for _, f := range allFixtures(t) {
-		event := decode(t, string(f.body))
+		event := decode(t, string(f.Body))
 		seen[event.Platform.Event] = true
 
 		if event.Type != signals.PresenceChanged {
-			require.Equal(t, page[event.Platform.Event], event.Type, f.name)
+			require.Equal(t, page[event.Platform.Event], event.Type, f.Name)
 		}
 	}
 

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,25 +15,13 @@ import (
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
 	"github.com/parleyhq/parley/signals/dialects/inbenta"
+	"github.com/parleyhq/parley/tests/dialecttest"
 )
 
 func TestSignVectors(t *testing.T) {
 	t.Parallel()
 
-	raw, err := os.ReadFile("testdata/sign-vectors.json")
-	require.NoError(t, err)
-
-	var vectors []struct {
-		Header    string `json:"header"`
-		Secret    string `json:"secret"`
-		Body      string `json:"body"`
-		Signature string `json:"signature_hex"`
-	}
-
-	require.NoError(t, json.Unmarshal(raw, &vectors))
-	require.NotEmpty(t, vectors)
-
-	for _, v := range vectors {
+	for _, v := range dialecttest.Vectors(t, "testdata/sign-vectors.json") {
 		require.Equal(t, inbenta.SignatureHeader, v.Header)
 
 		req := post(v.Body)
@@ -467,7 +454,7 @@ func TestRestIsBounded(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	for _, sample := range allFixtures(f) {
-		f.Add(sample.body)
+		f.Add(sample.Body)
 	}
 
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -486,7 +473,7 @@ func FuzzDecode(f *testing.F) {
 		require.True(t, json.Valid(events[0].Raw))
 		require.Equal(t, http.StatusOK, inbenta.Dialect{}.Answer(req, source(), dialect.Outcome{}).Status)
 
-		encoded, err := inbenta.Dialect{}.Encode(stored(t, events[0]))
+		encoded, err := inbenta.Dialect{}.Encode(dialecttest.Kept(t, events[0])[0])
 		if err != nil {
 			require.ErrorIs(t, err, dialect.ErrNotEncodable)
 			require.Contains(t, []signals.Type{signals.Unknown, signals.MessageReceived}, events[0].Type)
@@ -502,8 +489,8 @@ func FuzzDecode(f *testing.F) {
 
 func FuzzVerify(f *testing.F) {
 	for _, sample := range allFixtures(f) {
-		f.Add(sign(sample.body), sample.body)
-		f.Add("", sample.body)
+		f.Add(sign(sample.Body), sample.Body)
+		f.Add("", sample.Body)
 	}
 
 	f.Fuzz(func(t *testing.T, header string, body []byte) {
@@ -526,21 +513,21 @@ func BenchmarkDecode(b *testing.B) {
 	bytes := 0
 
 	for _, sample := range samples {
-		bytes += len(sample.body)
+		bytes += len(sample.Body)
 	}
 
 	b.SetBytes(int64(bytes / len(samples)))
 	b.ReportAllocs()
 
 	for i := 0; b.Loop(); i++ {
-		if _, err := (inbenta.Dialect{}).Decode(samples[i%len(samples)].request(), source()); err != nil {
+		if _, err := (inbenta.Dialect{}).Decode(post(string(samples[i%len(samples)].Body)), source()); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
 func BenchmarkVerify(b *testing.B) {
-	req := allFixtures(b)[0].request()
+	req := post(string(allFixtures(b)[0].Body))
 	req.Header.Set(inbenta.SignatureHeader, sign(req.Body))
 	b.SetBytes(int64(len(req.Body)))
 	b.ReportAllocs()
@@ -553,7 +540,7 @@ func BenchmarkVerify(b *testing.B) {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	event := decode(b, string(allFixtures(b)[0].body))
+	event := decode(b, string(allFixtures(b)[0].Body))
 	b.ReportAllocs()
 
 	for b.Loop() {

@@ -2,8 +2,8 @@ package livechat_test
 
 import (
 	"encoding/json"
-	"flag"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,11 +14,8 @@ import (
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
 	"github.com/parleyhq/parley/signals/dialects/livechat"
+	"github.com/parleyhq/parley/tests/dialecttest"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew") //nolint:gochecknoglobals // a flag of go test
-
-const fixtures = "testdata/fixtures"
 
 func received() time.Time { return time.Date(2026, 11, 20, 10, 0, 0, 301e6, time.UTC) }
 
@@ -50,7 +47,10 @@ func (f fixture) request(tb testing.TB) dialect.Request {
 func (f fixture) wants(tb testing.TB) map[string]any {
 	tb.Helper()
 
-	out := clone(tb, f.body)
+	raw, err := json.Marshal(f.body)
+	require.NoError(tb, err)
+
+	out := dialecttest.Object(tb, raw)
 	delete(out, "secret_key")
 
 	return out
@@ -79,13 +79,8 @@ func allFixtures(tb testing.TB) []fixture {
 
 	var all []fixture
 
-	for _, pattern := range []string{"*.json", "by-version/*/*.json", "v3.0-beta-bare/*.json"} {
-		paths, err := filepath.Glob(filepath.Join(fixtures, pattern))
-		require.NoError(tb, err)
-
-		for _, path := range paths {
-			all = append(all, load(tb, path))
-		}
+	for _, f := range dialecttest.Read(tb, "*.json", "by-version/*/*.json", "v3.0-beta-bare/*.json") {
+		all = append(all, load(tb, f))
 	}
 
 	require.Len(tb, all, 160, "fixtures")
@@ -93,17 +88,13 @@ func allFixtures(tb testing.TB) []fixture {
 	return all
 }
 
-func load(tb testing.TB, path string) fixture {
+func load(tb testing.TB, printed dialecttest.Fixture) fixture {
 	tb.Helper()
 
-	name, err := filepath.Rel(fixtures, strings.TrimSuffix(path, ".json"))
-	require.NoError(tb, err)
-
 	f := fixture{
-		name: strings.ReplaceAll(name, string(filepath.Separator), "-"),
-		bare: strings.Contains(path, "beta-bare"), body: readObject(tb, path),
+		name: printed.Name, bare: strings.Contains(printed.Path, "beta-bare"), body: dialecttest.Object(tb, printed.Body),
 	}
-	f.action, _, _ = strings.Cut(filepath.Base(name), "-") // samples of one event are numbered
+	f.action, _, _ = strings.Cut(path.Base(printed.Path), "-") // samples of one event are numbered
 
 	if f.body["action"] == "<action>" { // as the 3.0 page prints it
 		f.body["action"] = f.action
@@ -122,7 +113,7 @@ func (f fixture) fill(tb testing.TB, payload map[string]any) {
 
 	put := func(in map[string]any, key, object string) {
 		if value, ok := in[key].(map[string]any); ok && len(value) == 0 {
-			in[key] = f.aged(readObject(tb, filepath.Join(fixtures, "objects", object)))
+			in[key] = f.aged(readObject(tb, object))
 		}
 	}
 
@@ -142,8 +133,8 @@ func (f fixture) fill(tb testing.TB, payload map[string]any) {
 
 		if users, ok := chat["users"].([]any); ok && len(users) == 0 {
 			chat["users"] = []any{
-				readObject(tb, filepath.Join(fixtures, "objects", "users", "customer.json")),
-				readObject(tb, filepath.Join(fixtures, "objects", "users", "agent.json")),
+				readObject(tb, "users/customer.json"),
+				readObject(tb, "users/agent.json"),
 			}
 		}
 	}
@@ -169,54 +160,20 @@ func (f fixture) aged(object map[string]any) map[string]any {
 	return object
 }
 
-func readObject(tb testing.TB, path string) map[string]any {
+// readObject reads the published object of a file below objects.
+func readObject(tb testing.TB, file string) map[string]any {
 	tb.Helper()
 
-	raw, err := os.ReadFile(path)
+	raw, err := os.ReadFile(filepath.Join(dialecttest.Fixtures, "objects", filepath.FromSlash(file)))
 	require.NoError(tb, err)
 
-	var out map[string]any
-
-	require.NoError(tb, json.Unmarshal(raw, &out), path)
-
-	return out
-}
-
-func clone(tb testing.TB, in map[string]any) map[string]any {
-	tb.Helper()
-
-	raw, err := json.Marshal(in)
-	require.NoError(tb, err)
-
-	var out map[string]any
-
-	require.NoError(tb, json.Unmarshal(raw, &out))
-
-	return out
-}
-
-// stored sends events through JSON, as history and the archive do.
-func stored(tb testing.TB, events []signals.Event) []signals.Event {
-	tb.Helper()
-
-	raw, err := json.Marshal(events)
-	require.NoError(tb, err)
-
-	var out []signals.Event
-
-	require.NoError(tb, json.Unmarshal(raw, &out))
-
-	return out
+	return dialecttest.Object(tb, raw)
 }
 
 func decode(tb testing.TB, f fixture) []signals.Event {
 	tb.Helper()
 
-	events, err := livechat.Dialect{}.Decode(f.request(tb), source())
-	require.NoError(tb, err)
-	require.NotEmpty(tb, events)
-
-	return events
+	return dialecttest.Decode(tb, livechat.Dialect{}, f.request(tb), source())
 }
 
 // normal makes JSON comparable: the same instant has one form, and what is

@@ -12,6 +12,7 @@ import (
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
 	"github.com/parleyhq/parley/signals/dialects/livechat"
+	"github.com/parleyhq/parley/tests/dialecttest"
 )
 
 func post(path, body string) dialect.Request {
@@ -24,11 +25,7 @@ func post(path, body string) dialect.Request {
 func one(t *testing.T, req dialect.Request, src dialect.Source) signals.Event {
 	t.Helper()
 
-	events, err := livechat.Dialect{}.Decode(req, src)
-	require.NoError(t, err)
-	require.Len(t, events, 1)
-
-	return events[0]
+	return dialecttest.One(t, livechat.Dialect{}, req, src)
 }
 
 func TestVerify(t *testing.T) {

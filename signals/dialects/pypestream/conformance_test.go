@@ -1,9 +1,6 @@
 package pypestream_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"flag"
 	"net/http"
 	"net/url"
 	"os"
@@ -17,12 +14,10 @@ import (
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
 	"github.com/parleyhq/parley/signals/dialects/pypestream"
+	"github.com/parleyhq/parley/tests/dialecttest"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew") //nolint:gochecknoglobals // a flag of go test
-
 const (
-	fixtures     = "testdata/fixtures"
 	conversation = "/contactCenter/v1/conversations/c-1"
 )
 
@@ -80,7 +75,7 @@ func (f fixture) body(tb testing.TB) []byte {
 		return nil
 	}
 
-	raw, err := os.ReadFile(filepath.Join(fixtures, filepath.FromSlash(f.file)+".json"))
+	raw, err := os.ReadFile(filepath.Join(dialecttest.Fixtures, filepath.FromSlash(f.file)+".json"))
 	require.NoError(tb, err)
 
 	return raw
@@ -118,11 +113,7 @@ func call(method, path, body string) dialect.Request {
 func one(tb testing.TB, req dialect.Request, src dialect.Source) signals.Event {
 	tb.Helper()
 
-	events, err := pypestream.Dialect{}.Decode(req, src)
-	require.NoError(tb, err)
-	require.Len(tb, events, 1)
-
-	return events[0]
+	return dialecttest.One(tb, pypestream.Dialect{}, req, src)
 }
 
 func TestFixturesDecodeToGolden(t *testing.T) {
@@ -133,41 +124,16 @@ func TestFixturesDecodeToGolden(t *testing.T) {
 			t.Parallel()
 
 			event := one(t, f.request(t), source())
-			require.NoError(t, event.Validate())
-			require.True(t, event.Type.Incoming())
-			require.NotEqual(t, signals.Unknown, event.Type)
-			require.Equal(t, received(), event.ReceivedAt)
+			dialecttest.Sound(t, received(), event)
 			require.Equal(t, event.Type, pypestream.Events()[event.Platform.Event])
 
 			if f.file != "" && f.query == "" {
 				require.JSONEq(t, string(f.body(t)), string(event.Raw))
 			}
 
-			golden(t, f.name, event)
+			dialecttest.Golden(t, f.name, []signals.Event{event})
 		})
 	}
-}
-
-func golden(t *testing.T, name string, event signals.Event) {
-	t.Helper()
-
-	var got bytes.Buffer
-
-	encoder := json.NewEncoder(&got)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	require.NoError(t, encoder.Encode([]signals.Event{event}))
-
-	path := filepath.Join("testdata", "golden", name+".json")
-
-	if *update {
-		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
-		require.NoError(t, os.WriteFile(path, got.Bytes(), 0o600))
-	}
-
-	want, err := os.ReadFile(path)
-	require.NoError(t, err, "run the test with -update")
-	require.Equal(t, string(want), got.String())
 }
 
 func TestFixturesEncodeBack(t *testing.T) {
@@ -177,18 +143,15 @@ func TestFixturesEncodeBack(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
 
-			event := stored(t, one(t, f.request(t), source()))
-			event.Raw = nil // nothing may come from it
-
-			body, err := pypestream.Dialect{}.Encode(event)
-			require.NoError(t, err)
+			event := dialecttest.Kept(t, one(t, f.request(t), source()))[0]
+			body := dialecttest.Encode(t, pypestream.Dialect{}, event)
 
 			want := string(f.body(t))
 			if want == "" {
 				want = "{}"
 			}
 
-			require.Equal(t, tree(t, []byte(want)), tree(t, body))
+			require.Equal(t, dialecttest.Tree(t, []byte(want)), dialecttest.Tree(t, body))
 
 			method, target, err := pypestream.RequestLine(event)
 			require.NoError(t, err)
@@ -199,34 +162,6 @@ func TestFixturesEncodeBack(t *testing.T) {
 			require.Equal(t, f.query, asked)
 		})
 	}
-}
-
-// stored sends an event through JSON, as history and the archive do.
-func stored(t *testing.T, event signals.Event) signals.Event {
-	t.Helper()
-
-	raw, err := json.Marshal(event)
-	require.NoError(t, err)
-
-	var out signals.Event
-
-	require.NoError(t, json.Unmarshal(raw, &out))
-
-	return out
-}
-
-// tree reads JSON with its numbers as they are written.
-func tree(t *testing.T, raw []byte) any {
-	t.Helper()
-
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-
-	var out any
-
-	require.NoError(t, decoder.Decode(&out))
-
-	return out
 }
 
 // Every call of the reference page means something, and nothing else does.

@@ -19,6 +19,7 @@ import (
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
 	"github.com/parleyhq/parley/signals/dialects/pypestream"
+	"github.com/parleyhq/parley/tests/dialecttest"
 )
 
 func basic(user, password string) string {
@@ -101,7 +102,7 @@ func TestSecretsAreCutOut(t *testing.T) {
 
 	var settings map[string]any
 
-	raw, err := os.ReadFile(filepath.Join(fixtures, "settings.json"))
+	raw, err := os.ReadFile(filepath.Join(dialecttest.Fixtures, "settings.json"))
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(raw, &settings))
 

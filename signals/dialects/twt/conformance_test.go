@@ -1,12 +1,8 @@
 package twt_test
 
 import (
-	"bytes"
 	"encoding/json"
-	"flag"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,9 +12,8 @@ import (
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
 	"github.com/parleyhq/parley/signals/dialects/twt"
+	"github.com/parleyhq/parley/tests/dialecttest"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew") //nolint:gochecknoglobals // a flag of go test
 
 const secret = "test-secret"
 
@@ -44,16 +39,9 @@ func signed(body string) dialect.Request {
 func fixtures(tb testing.TB) map[string]string {
 	tb.Helper()
 
-	paths, err := filepath.Glob(filepath.Join("testdata", "fixtures", "*.json"))
-	require.NoError(tb, err)
-
-	all := make(map[string]string, len(paths))
-
-	for _, path := range paths {
-		raw, err := os.ReadFile(path)
-		require.NoError(tb, err)
-
-		all[strings.TrimSuffix(filepath.Base(path), ".json")] = string(raw)
+	all := map[string]string{}
+	for _, f := range dialecttest.Read(tb, "*.json") {
+		all[f.Name] = string(f.Body)
 	}
 
 	require.GreaterOrEqual(tb, len(all), 3, "fixtures")
@@ -64,30 +52,13 @@ func fixtures(tb testing.TB) map[string]string {
 func decode(tb testing.TB, body string) []signals.Event {
 	tb.Helper()
 
-	events, err := twt.Dialect{}.Decode(post(body), source())
-	require.NoError(tb, err, body)
-	require.NotEmpty(tb, events)
-
-	return events
+	return dialecttest.Decode(tb, twt.Dialect{}, post(body), source())
 }
 
 func one(tb testing.TB, body string) signals.Event {
 	tb.Helper()
 
-	events := decode(tb, body)
-	require.Len(tb, events, 1)
-
-	return events[0]
-}
-
-func object(tb testing.TB, raw []byte) map[string]any {
-	tb.Helper()
-
-	var out map[string]any
-
-	require.NoError(tb, json.Unmarshal(raw, &out), string(raw))
-
-	return out
+	return dialecttest.One(tb, twt.Dialect{}, post(body), source())
 }
 
 func TestFixturesDecodeToGolden(t *testing.T) {
@@ -98,46 +69,20 @@ func TestFixturesDecodeToGolden(t *testing.T) {
 			t.Parallel()
 
 			events := decode(t, body)
+			dialecttest.Sound(t, received(), events...)
 
 			for i := range events {
-				require.NoError(t, events[i].Validate())
-				require.True(t, events[i].Type.Incoming())
 				require.True(t, signals.IsDerived(events[i].ID))
-				require.Equal(t, received(), events[i].ReceivedAt)
 				require.NotContains(t, strings.ToLower(string(events[i].Raw)), "secret")
 
 				if len(events) == 1 {
 					require.JSONEq(t, body, string(events[i].Raw))
 				}
-
-				events[i].Raw = nil // checked above, and the fixture itself shows it
 			}
 
-			golden(t, name, events)
+			dialecttest.Golden(t, name, dialecttest.Bare(events...))
 		})
 	}
-}
-
-func golden(t *testing.T, name string, events []signals.Event) {
-	t.Helper()
-
-	var got bytes.Buffer
-
-	encoder := json.NewEncoder(&got)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	require.NoError(t, encoder.Encode(events))
-
-	path := filepath.Join("testdata", "golden", name+".json")
-
-	if *update {
-		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
-		require.NoError(t, os.WriteFile(path, got.Bytes(), 0o600))
-	}
-
-	want, err := os.ReadFile(path)
-	require.NoError(t, err, "run the test with -update")
-	require.Equal(t, string(want), got.String())
 }
 
 func TestFixturesEncodeBack(t *testing.T) {
@@ -147,27 +92,14 @@ func TestFixturesEncodeBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			events := decode(t, body)
-			want := object(t, []byte(body))
+			events := dialecttest.Kept(t, decode(t, body)...)
+			want := dialecttest.Object(t, []byte(body))
 			items := want["content"].([]any)
 			require.Len(t, events, len(items))
 
 			for i := range events {
-				// Through JSON, as history and the archive do, and without raw.
-				events[i].Raw = nil
-
-				stored, err := json.Marshal(events[i])
-				require.NoError(t, err)
-
-				var event signals.Event
-
-				require.NoError(t, json.Unmarshal(stored, &event))
-
-				encoded, err := twt.Dialect{}.Encode(event)
-				require.NoError(t, err)
-
 				want["content"] = []any{items[i]}
-				require.Equal(t, want, object(t, encoded))
+				require.Equal(t, want, dialecttest.Object(t, dialecttest.Encode(t, twt.Dialect{}, events[i])))
 			}
 		})
 	}
@@ -228,23 +160,18 @@ func TestEncodeForeignEvents(t *testing.T) {
 		},
 	}
 
-	encoded, err := twt.Dialect{}.Encode(pushed)
-	require.NoError(t, err)
-
-	got := object(t, encoded)
+	got := dialecttest.Object(t, dialecttest.Encode(t, twt.Dialect{}, pushed))
 	require.Regexp(t, "^[0-9a-f]{32}$", got["webhook_id"])
 	delete(got, "webhook_id")
-	require.Equal(t, object(t, []byte(`{"created_at":1765439941,"event":"UNREPLIED","content":[{"subject":"New Conversation",
+	require.Equal(t, dialecttest.Object(t, []byte(`{"created_at":1765439941,"event":"UNREPLIED","content":[{"subject":"New Conversation",
 		"visitor_name":"","created_at":1765439652,"message_content":"<hi>","property_name":"","visitor_nickname":"","sbs":"",
 		"status":"3","push_times":2,"time_sec":289,"assigned_agent_nickname":""}]}`)), got)
 
 	pushed.Unreplied = &signals.Unreplied{Seconds: 60}
-	encoded, err = twt.Dialect{}.Encode(pushed)
-	require.NoError(t, err)
 
-	notice := object(t, encoded)["content"].([]any)[0].(map[string]any)
-	require.InDelta(t, 1765439881, notice["created_at"], 0)
-	require.InDelta(t, 60, notice["time_sec"], 0)
+	notice := dialecttest.Object(t, dialecttest.Encode(t, twt.Dialect{}, pushed))["content"].([]any)[0].(map[string]any)
+	require.Equal(t, json.Number("1765439881"), notice["created_at"])
+	require.Equal(t, json.Number("60"), notice["time_sec"])
 	require.Equal(t, "1", notice["status"])
 
 	form := signals.Event{
@@ -256,14 +183,11 @@ func TestEncodeForeignEvents(t *testing.T) {
 		}},
 	}
 
-	encoded, err = twt.Dialect{}.Encode(form)
-	require.NoError(t, err)
-
-	got = object(t, encoded)
+	got = dialecttest.Object(t, dialecttest.Encode(t, twt.Dialect{}, form))
 	delete(got, "webhook_id")
-	require.Equal(t, object(t, []byte(`{"created_at":1765439942,"event":"PRE_CHAT_FORM_SUBMIT","content":[{"subject":"New Conversation",
-		"visitor_name":"Ann","created_at":1765439941,"message_content":"Name: Ann\n2: a, b","property_name":"","visitor_nickname":"A",
-		"sbs":"234442313","assigned_agent_nickname":""}]}`)), got)
+	require.Equal(t, dialecttest.Object(t, []byte(`{"created_at":1765439942,"event":"PRE_CHAT_FORM_SUBMIT","content":[{
+		"subject":"New Conversation","visitor_name":"Ann","created_at":1765439941,"message_content":"Name: Ann\n2: a, b",
+		"property_name":"","visitor_nickname":"A","sbs":"234442313","assigned_agent_nickname":""}]}`)), got)
 
 	for _, event := range []signals.Event{
 		{Type: signals.MessageReceived, Message: &signals.Message{Text: "hi"}},

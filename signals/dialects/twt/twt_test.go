@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
 	"github.com/parleyhq/parley/signals/dialects/twt"
+	"github.com/parleyhq/parley/tests/dialecttest"
 )
 
 // with returns the page's UNREPLIED with one field of its item replaced by
@@ -23,7 +23,7 @@ import (
 func with(tb testing.TB, field, value string) string {
 	tb.Helper()
 
-	webhook := object(tb, []byte(fixtures(tb)["UNREPLIED"]))
+	webhook := dialecttest.Object(tb, []byte(fixtures(tb)["UNREPLIED"]))
 	webhook["content"].([]any)[0].(map[string]any)[field] = json.RawMessage(value)
 
 	return marshal(tb, webhook)
@@ -32,7 +32,7 @@ func with(tb testing.TB, field, value string) string {
 func withTop(tb testing.TB, field, value string) string {
 	tb.Helper()
 
-	webhook := object(tb, []byte(fixtures(tb)["UNREPLIED"]))
+	webhook := dialecttest.Object(tb, []byte(fixtures(tb)["UNREPLIED"]))
 	webhook[field] = json.RawMessage(value)
 
 	return marshal(tb, webhook)
@@ -41,7 +41,7 @@ func withTop(tb testing.TB, field, value string) string {
 func without(tb testing.TB, fields ...string) string {
 	tb.Helper()
 
-	webhook := object(tb, []byte(fixtures(tb)["UNREPLIED"]))
+	webhook := dialecttest.Object(tb, []byte(fixtures(tb)["UNREPLIED"]))
 
 	for _, field := range fields {
 		if top, ok := strings.CutPrefix(field, "^"); ok {
@@ -66,20 +66,7 @@ func marshal(tb testing.TB, value any) string {
 func TestSignatureVectors(t *testing.T) {
 	t.Parallel()
 
-	raw, err := os.ReadFile("testdata/sign-vectors.json")
-	require.NoError(t, err)
-
-	var vectors []struct {
-		Header    string `json:"header"`
-		Secret    string `json:"secret"`
-		Body      string `json:"body"`
-		Signature string `json:"signature_hex"`
-	}
-
-	require.NoError(t, json.Unmarshal(raw, &vectors))
-	require.NotEmpty(t, vectors)
-
-	for _, vector := range vectors {
+	for _, vector := range dialecttest.Vectors(t, "testdata/sign-vectors.json") {
 		require.Equal(t, vector.Signature, twt.Sign([]byte(vector.Body), vector.Secret))
 
 		req := post(vector.Body)
