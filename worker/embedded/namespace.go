@@ -32,14 +32,15 @@ const (
 
 // ensureNamespace brings the namespace, its retention and its search attributes to what is asked for, in the file,
 // before the server starts. Through the running server the same takes seconds to be seen by every service, each of
-// which caches namespaces; here nobody has read them yet. What others added stays.
+// which caches namespaces; here nobody has read them yet. What others added stays. It returns which
+// of visibility's columns has which attribute.
 func ensureNamespace(
 	ctx context.Context, file *config.SQL, name string, retention time.Duration, attrs map[string]enumspb.IndexedValueType,
-) error {
+) (map[string]string, error) {
 	db, err := serversql.NewSQLDB(
 		sqlplugin.DbKindMain, file, resolver.NewNoopResolver(), log.NewNoopLogger(), metrics.NoopMetricsHandler)
 	if err != nil {
-		return fmt.Errorf("open the namespace table: %w", err)
+		return nil, fmt.Errorf("open the namespace table: %w", err)
 	}
 	defer func() { _ = db.Close() }() // gives back a reference; the pool keeps the connection for the server
 	rows, err := db.SelectFromNamespace(ctx, sqlplugin.NamespaceFilter{Name: &name})
@@ -47,60 +48,62 @@ func ensureNamespace(
 		return createNamespace(file, name, retention, attrs)
 	}
 	if err != nil {
-		return fmt.Errorf("read namespace %s: %w", name, err)
+		return nil, fmt.Errorf("read namespace %s: %w", name, err)
 	}
 	return updateNamespace(ctx, db, &rows[0], retention, attrs)
 }
 
-func createNamespace(file *config.SQL, name string, retention time.Duration, attrs map[string]enumspb.IndexedValueType) error {
+func createNamespace(
+	file *config.SQL, name string, retention time.Duration, attrs map[string]enumspb.IndexedValueType,
+) (map[string]string, error) {
 	namespace, err := sqliteschema.NewNamespaceConfig(clusterName, name, false, nil)
 	if err != nil {
-		return fmt.Errorf("describe namespace %s: %w", name, err)
+		return nil, fmt.Errorf("describe namespace %s: %w", name, err)
 	}
 	aliases, err := mergeAliases(nil, attrs)
 	if err != nil {
-		return fmt.Errorf("namespace %s: %w", name, err)
+		return nil, fmt.Errorf("namespace %s: %w", name, err)
 	}
 	// The helper's own retention is 24 hours.
 	namespace.Detail.Config.Retention = durationpb.New(retention)
 	namespace.Detail.Config.CustomSearchAttributeAliases = aliases
 	if err := sqliteschema.CreateNamespaces(file, namespace); err != nil {
-		return fmt.Errorf("create namespace %s: %w", name, err)
+		return nil, fmt.Errorf("create namespace %s: %w", name, err)
 	}
-	return nil
+	return aliases, nil
 }
 
 func updateNamespace(
 	ctx context.Context, db sqlplugin.DB, row *sqlplugin.NamespaceRow, retention time.Duration, attrs map[string]enumspb.IndexedValueType,
-) error {
+) (map[string]string, error) {
 	serializer := serialization.NewSerializer()
 	detail, err := serializer.NamespaceDetailFromBlob(persistence.NewDataBlob(row.Data, row.DataEncoding))
 	if err != nil {
-		return fmt.Errorf("read namespace %s: %w", row.Name, err)
+		return nil, fmt.Errorf("read namespace %s: %w", row.Name, err)
 	}
 	if detail.GetConfig() == nil {
 		detail.Config = new(persistencespb.NamespaceConfig)
 	}
 	aliases, err := mergeAliases(detail.GetConfig().GetCustomSearchAttributeAliases(), attrs)
 	if err != nil {
-		return fmt.Errorf("namespace %s: %w", row.Name, err)
+		return nil, fmt.Errorf("namespace %s: %w", row.Name, err)
 	}
 	current := detail.GetConfig()
 	if current.GetRetention().AsDuration() == retention && maps.Equal(aliases, current.GetCustomSearchAttributeAliases()) {
-		return nil
+		return aliases, nil
 	}
 	detail.Config.Retention = durationpb.New(retention)
 	detail.Config.CustomSearchAttributeAliases = aliases
 	detail.ConfigVersion++
 	blob, err := serializer.NamespaceDetailToBlob(detail)
 	if err != nil {
-		return fmt.Errorf("encode namespace %s: %w", row.Name, err)
+		return nil, fmt.Errorf("encode namespace %s: %w", row.Name, err)
 	}
 	row.Data, row.DataEncoding = blob.GetData(), blob.GetEncodingType().String()
 	if _, err := db.UpdateNamespace(ctx, row); err != nil {
-		return fmt.Errorf("update namespace %s: %w", row.Name, err)
+		return nil, fmt.Errorf("update namespace %s: %w", row.Name, err)
 	}
-	return nil
+	return aliases, nil
 }
 
 // mergeAliases gives every wanted attribute a column of its type: SQL visibility has a fixed number of columns of each

@@ -87,7 +87,11 @@ func (s *Server) startTemporal(
 	if err := prepare(ctx, s.lock, s.files); err != nil {
 		return err
 	}
-	if err := ensureNamespace(ctx, s.files.main, cfg.Namespace, cfg.Retention, attrs); err != nil {
+	aliases, err := ensureNamespace(ctx, s.files.main, cfg.Namespace, cfg.Retention, attrs)
+	if err != nil {
+		return err
+	}
+	if err := tendIndexes(ctx, s.lock.Dir(), s.files.visibility, aliases); err != nil {
 		return err
 	}
 	logger := newServerLogger(log, cfg.LogLevel)

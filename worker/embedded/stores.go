@@ -18,8 +18,8 @@ import (
 	_ "modernc.org/sqlite" // the driver that the server's plugin uses, under its name
 )
 
-// The data files. Visibility, which is what lists are read from, has a file of its own: it costs 58 indexes per write,
-// and in one file with the histories it made clocks late.
+// The data files. Visibility, which is what lists are read from, has a file of its own: in one file with the
+// histories, and with all its indexes (see tendIndexes), it made clocks late.
 const (
 	mainFile       = "temporal.db"
 	visibilityFile = "temporal-visibility.db"
