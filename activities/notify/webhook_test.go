@@ -115,6 +115,45 @@ func TestWebhookSpeaksTWTsDialect(t *testing.T) {
 	}
 }
 
+func TestTheBodyToTheByte(t *testing.T) {
+	t.Parallel()
+
+	counted := pushOrder()
+	counted.Event.Unreplied.Since = time.Time{}
+	counted.Event.Unreplied.Status = "of no page"
+	counted.Event.Unreplied.Subject = "a <b>"
+
+	form := formOrder(signals.FormPrechat)
+	form.About = nil
+	form.Event.Actor = &signals.Actor{Role: signals.RoleVisitor, Name: "Ann", Nickname: "A"}
+
+	const id = `"webhook_id":"40b5cfaa5488b4587f43be635dfbb2b7"`
+
+	for name, tc := range map[string]struct {
+		order *signals.Order
+		want  string
+	}{
+		"unreplied": {pushOrder(), `{"created_at":1765439941,"event":"UNREPLIED",` + id + `,"content":[{` +
+			`"subject":"New Conversation","visitor_name":"Visitor15","created_at":1765439652,"message_content":"1","property_name":"test",` +
+			`"visitor_nickname":"visitor nickname","sbs":"","status":"1","push_times":4,"time_sec":289,"assigned_agent_nickname":"ctccccd"}]}`},
+		"unreplied for so many seconds": {counted, `{"created_at":1765439941,"event":"UNREPLIED",` + id + `,"content":[{` +
+			`"subject":"a \u003cb\u003e","visitor_name":"Visitor15","created_at":1765439652,"message_content":"1","property_name":"test",` +
+			`"visitor_nickname":"visitor nickname","sbs":"","status":"1","push_times":4,"time_sec":289,"assigned_agent_nickname":"ctccccd"}]}`},
+		"form": {form, `{"created_at":1765439941,"event":"PRE_CHAT_FORM_SUBMIT",` + id + `,"content":[{` +
+			`"subject":"New Conversation","visitor_name":"Ann","created_at":1765439652,"message_content":"1","property_name":"",` +
+			`"visitor_nickname":"","sbs":"","assigned_agent_nickname":""}]}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			ops := newReceiver(t, http.StatusOK)
+			_, err := newNotifier(t, notify.Config{"ops": {Kind: notify.KindWebhook, URL: ops.URL}}).Send(t.Context(), tc.order)
+			require.NoError(t, err)
+			require.Equal(t, tc.want, string(ops.body))
+		})
+	}
+}
+
 func TestARetryCarriesTheSameBodyAndID(t *testing.T) {
 	t.Parallel()
 

@@ -179,19 +179,19 @@ func statusOf(said string) string {
 	}
 }
 
-// statusWord is the platform's word for a status; one that is not known is left
-// as it is, and none is the first.
-func statusWord(status string) string {
+// statusWord is the platform's word for a status, none being the first; false
+// if it has none.
+func statusWord(status string) (string, bool) {
 	switch status {
 	case signals.UnrepliedOpen, "":
-		return statusOpen
+		return statusOpen, true
 	case signals.UnrepliedQueued:
-		return statusQueued
+		return statusQueued, true
 	case signals.UnrepliedPending:
-		return statusPending
+		return statusPending, true
 	case signals.UnrepliedReplied:
-		return statusReplied
+		return statusReplied, true
 	default:
-		return status
+		return "", false
 	}
 }
