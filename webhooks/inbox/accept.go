@@ -93,6 +93,8 @@ type entry struct {
 	event   *signals.Event
 	account bool
 	derived bool
+	// again: events came for this conversation before.
+	again bool
 }
 
 // total is what the row has on disk, about.

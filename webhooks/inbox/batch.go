@@ -214,6 +214,7 @@ func (in *Inbox) finish(b *batch, err error) {
 	way.busy = false
 
 	if err == nil {
+		way.going = true
 		in.succeeded(way)
 		in.ready(way)
 	} else {

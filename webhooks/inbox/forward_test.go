@@ -191,6 +191,54 @@ func TestHangingHoldsUpNobody(t *testing.T) {
 	b.forwarded()
 }
 
+// TestGoingOnesTakeTurns: a flood of new conversations holds up none that runs.
+func TestGoingOnesTakeTurns(t *testing.T) {
+	t.Parallel()
+
+	b := setup(t, inbox.Config{Parallel: 1})
+	carrier := &script{}
+	gate := make(chan struct{})
+	carrier.answer = func(key signals.Key, events []signals.Event) (courier.Outcome, error) {
+		if key.Conversation == "gate" {
+			<-gate
+		}
+
+		return all(courier.Signalled, len(events)), nil
+	}
+	b.Start(carrier)
+
+	accept := func(conversation, id string) {
+		_, err := b.Accept(t.Context(), "livechat", []signals.Event{in(conversation, message(id))})
+		require.NoError(t, err)
+	}
+
+	for i := range 3 {
+		accept(fmt.Sprintf("running%d", i), "m1")
+	}
+
+	b.forwarded()
+	accept("gate", "m1")
+	require.Eventually(t, func() bool { return len(carrier.made()) == 4 }, 30*time.Second, time.Millisecond)
+
+	for i := range 50 {
+		accept(fmt.Sprintf("new%d", i), "m1")
+	}
+
+	for i := range 3 {
+		accept(fmt.Sprintf("running%d", i), "m2")
+	}
+
+	close(gate)
+	b.forwarded()
+
+	order := make([]string, 0, 8)
+	for _, c := range carrier.made()[4:12] {
+		order = append(order, c.key.Conversation)
+	}
+
+	require.Equal(t, []string{"new0", "running0", "new1", "running1", "new2", "running2", "new3", "new4"}, order)
+}
+
 // TestSourcesTakeTurns: a flood of one source holds up no other.
 func TestSourcesTakeTurns(t *testing.T) {
 	t.Parallel()

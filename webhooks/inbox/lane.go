@@ -18,6 +18,8 @@ type lane struct {
 	// busy while a batch is on its way, queued while it waits for a
 	// forwarder, resting between two attempts.
 	busy, queued, resting bool
+	// going: events were forwarded before, so most likely it runs.
+	going bool
 	// tell: the parked events are to be told to a run that may be open.
 	tell bool
 	// unsaved: states were noted that must be on disk before more goes out.

@@ -237,6 +237,7 @@ func (p *pen) sift(ctx context.Context, a *ask) ([]undone, error) {
 			continue
 		}
 
+		e.again = len(in.list) > 0
 		undo = append(undo, p.known.add(in, id))
 		a.fresh = append(a.fresh, i)
 	}
@@ -354,6 +355,8 @@ func (p *pen) enter(e *entry) {
 	p.places.add(e.key, it.seq)
 
 	way := p.lane(e.key)
+	// A lane that is empty has forwarded what came before.
+	way.going = way.going || e.again && len(way.pending) == 0
 	way.pending = append(way.pending, it)
 	p.hold(e.key.Source, &it)
 	p.ready(way)
