@@ -33,23 +33,14 @@ type envelope struct {
 // open takes a body apart, whatever the content type says: curl's default is
 // that of a form.
 func open(req dialect.Request) (envelope, error) {
-	if err := dialect.CheckDepth(req.Body); err != nil {
+	members, err := dialect.Members(req.Body)
+	if err != nil {
 		return envelope{}, err
 	}
 
-	var top object
-
-	err := json.Unmarshal(req.Body, &top)
-
-	switch {
-	case err == nil && top != nil:
-	case json.Valid(req.Body):
-		return envelope{}, &signals.FieldError{Field: "body", Reason: "must be an object"}
-	default:
-		return envelope{}, fmt.Errorf("%w: %w", dialect.ErrMalformed, err)
-	}
-
 	var env envelope
+
+	top := object(members)
 
 	raw, there := top[keyEvent]
 	if !there {

@@ -2,8 +2,6 @@ package acquire
 
 import (
 	"bytes"
-	"crypto/hmac"
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
@@ -71,10 +69,7 @@ func signed(given string, body []byte, secrets []string) bool {
 }
 
 func sign(body []byte, secret string) string {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write(body)
-
-	return hex.EncodeToString(mac.Sum(nil))
+	return hex.EncodeToString(dialect.MAC(body, secret))
 }
 
 func isLegacyBody(body []byte) bool {

@@ -1,6 +1,8 @@
 package dialect
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
 	"strings"
@@ -19,6 +21,14 @@ func SecretMatches(given string, secrets []string) bool {
 	}
 
 	return matches == 1
+}
+
+// MAC returns the HMAC-SHA256 of a body, with the secret's bytes as its key.
+func MAC(body []byte, secret string) []byte {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write(body)
+
+	return mac.Sum(nil)
 }
 
 // Bearer returns the bearer token of a request, or "".

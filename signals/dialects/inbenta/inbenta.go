@@ -34,8 +34,6 @@
 package inbenta
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
@@ -91,7 +89,7 @@ func (Dialect) Verify(req dialect.Request, src dialect.Source) error {
 			continue
 		}
 
-		sum := signature(secret, req.Body)
+		sum := dialect.MAC(req.Body, secret)
 		matches |= subtle.ConstantTimeCompare(given, []byte(hex.EncodeToString(sum)))
 		matches |= subtle.ConstantTimeCompare(given, []byte(base64.StdEncoding.EncodeToString(sum)))
 	}
@@ -114,16 +112,9 @@ func (Dialect) Sign(req *dialect.Request, src dialect.Source, _ time.Time) error
 		req.Header = http.Header{}
 	}
 
-	req.Header.Set(SignatureHeader, hex.EncodeToString(signature(src.Secrets[0], req.Body)))
+	req.Header.Set(SignatureHeader, hex.EncodeToString(dialect.MAC(req.Body, src.Secrets[0])))
 
 	return nil
-}
-
-func signature(secret string, body []byte) []byte {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write(body)
-
-	return mac.Sum(nil)
 }
 
 // within is how long a request for an agent may take to be answered: Inbenta

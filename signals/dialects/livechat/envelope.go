@@ -69,27 +69,6 @@ type appWebhook struct {
 	UserID          string          `json:"userID"`
 }
 
-// members returns the body's own members, whatever the content type says:
-// curl's default is that of a form.
-func members(body []byte) (map[string]json.RawMessage, error) {
-	if err := dialect.CheckDepth(body); err != nil {
-		return nil, err
-	}
-
-	var top map[string]json.RawMessage
-
-	err := json.Unmarshal(body, &top)
-
-	switch {
-	case err == nil && top != nil:
-		return top, nil
-	case json.Valid(body):
-		return nil, &signals.FieldError{Field: "body", Reason: "must be an object"}
-	default:
-		return nil, fmt.Errorf("%w: %w", dialect.ErrMalformed, err)
-	}
-}
-
 func isEnvelope(top map[string]json.RawMessage) bool {
 	return has(top, keySecret) || has(top, keyWebhook) ||
 		has(top, keyAction) && (has(top, keyPayload) || has(top, keyData))
@@ -105,7 +84,7 @@ func has(top map[string]json.RawMessage, key string) bool {
 
 // open takes a body apart by its keys.
 func open(req dialect.Request) (envelope, error) {
-	top, err := members(req.Body)
+	top, err := dialect.Members(req.Body)
 	if err != nil {
 		return envelope{}, err
 	}

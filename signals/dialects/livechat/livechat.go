@@ -39,7 +39,7 @@ func (Dialect) Verify(req dialect.Request, src dialect.Source) error {
 		return nil
 	}
 
-	top, err := members(req.Body)
+	top, err := dialect.Members(req.Body)
 	if err != nil {
 		return err
 	}

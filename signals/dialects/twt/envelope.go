@@ -2,7 +2,6 @@ package twt
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"strconv"
 	"strings"
@@ -66,25 +65,16 @@ func open(req dialect.Request) (envelope, error) {
 	return env, nil
 }
 
+// members are those of a body without what may be a secret.
 func members(body []byte) (map[string]json.RawMessage, error) {
-	if err := dialect.CheckDepth(body); err != nil {
+	top, err := dialect.Members(body)
+	if err != nil {
 		return nil, err
 	}
 
-	var top map[string]json.RawMessage
+	maps.DeleteFunc(top, func(key string, _ json.RawMessage) bool { return secret(key) })
 
-	err := json.Unmarshal(body, &top)
-
-	switch {
-	case err == nil && top != nil:
-		maps.DeleteFunc(top, func(key string, _ json.RawMessage) bool { return secret(key) })
-
-		return top, nil
-	case json.Valid(body):
-		return nil, &signals.FieldError{Field: "body", Reason: "must be an object"}
-	default:
-		return nil, fmt.Errorf("%w: %w", dialect.ErrMalformed, err)
-	}
+	return top, nil
 }
 
 // secret reports whether a field may hold one. The page has none in a body, but

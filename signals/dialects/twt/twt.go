@@ -25,8 +25,6 @@
 package twt
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
@@ -116,10 +114,7 @@ func (Dialect) Verify(req dialect.Request, src dialect.Source) error {
 func Sign(body []byte, secret string) string { return string(signature(body, secret)) }
 
 func signature(body []byte, secret string) []byte {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write(body)
-
-	return hex.AppendEncode(nil, mac.Sum(nil))
+	return hex.AppendEncode(nil, dialect.MAC(body, secret))
 }
 
 // Sign signs a webhook as TWT Chat does, with the source's first secret.
