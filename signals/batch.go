@@ -131,23 +131,34 @@ func encodeBounded(event Event) (json.RawMessage, error) {
 
 // Summarize counts the types of events in order of their first appearance.
 func Summarize(events []Event) string {
-	counts := make(map[Type]int, len(events))
-	order := make([]Type, 0, len(events))
-
+	types := make([]Type, len(events))
 	for i := range events {
-		if counts[events[i].Type] == 0 {
-			order = append(order, events[i].Type)
+		types[i] = events[i].Type
+	}
+
+	return Tally(types)
+}
+
+// Tally counts words in order of their first appearance: "opened, message ×2".
+func Tally[Word ~string](words []Word) string {
+	counts := make(map[Word]int, len(words))
+
+	var order []Word
+
+	for _, word := range words {
+		if counts[word] == 0 {
+			order = append(order, word)
 		}
 
-		counts[events[i].Type]++
+		counts[word]++
 	}
 
 	parts := make([]string, 0, len(order))
 
-	for _, t := range order {
-		part := string(t)
-		if counts[t] > 1 {
-			part += " ×" + strconv.Itoa(counts[t])
+	for _, word := range order {
+		part := string(word)
+		if counts[word] > 1 {
+			part += " ×" + strconv.Itoa(counts[word])
 		}
 
 		parts = append(parts, part)

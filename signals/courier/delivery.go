@@ -3,8 +3,6 @@ package courier
 import (
 	"context"
 	"slices"
-	"strconv"
-	"strings"
 
 	enumspb "go.temporal.io/api/enums/v1"
 
@@ -100,28 +98,10 @@ func isWork(l *letter) bool { return l.order.Kind != signals.OrderCancel }
 // summarizeOrders counts the kinds of orders in order of their first
 // appearance, as [signals.Summarize] does for events.
 func summarizeOrders(letters []*letter) string {
-	counts := make(map[signals.OrderKind]int)
-
-	var kinds []signals.OrderKind
-
-	for _, l := range letters {
-		if counts[l.order.Kind] == 0 {
-			kinds = append(kinds, l.order.Kind)
-		}
-
-		counts[l.order.Kind]++
+	kinds := make([]signals.OrderKind, len(letters))
+	for i, l := range letters {
+		kinds[i] = l.order.Kind
 	}
 
-	parts := make([]string, 0, len(kinds))
-
-	for _, kind := range kinds {
-		part := string(kind)
-		if counts[kind] > 1 {
-			part += " ×" + strconv.Itoa(counts[kind])
-		}
-
-		parts = append(parts, part)
-	}
-
-	return strings.Join(parts, ", ")
+	return signals.Tally(kinds)
 }
