@@ -1,9 +1,6 @@
 package outbound
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -11,13 +8,15 @@ import (
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/parleyhq/parley/signals/dialects/twt"
 )
 
 // Headers of a signed request.
 const (
 	// ChatSignatureHeader holds the lower-case hexadecimal HMAC-SHA256 of the
 	// raw body (the custom webhook of TWT Chat).
-	ChatSignatureHeader = "X-Chat-Signature"
+	ChatSignatureHeader = twt.SignatureHeader
 	// WebhookIDHeader stays the same over retries.
 	WebhookIDHeader = "Webhook-Id"
 	// standardSecret begins a secret in Standard Webhooks' own form, base64.
@@ -59,8 +58,5 @@ func Sign(header http.Header, id string, body []byte, secret string, now time.Ti
 
 // ChatSignature returns what [ChatSignatureHeader] holds for a body.
 func ChatSignature(body []byte, secret string) string {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write(body)
-
-	return hex.EncodeToString(mac.Sum(nil))
+	return twt.Sign(body, secret)
 }
