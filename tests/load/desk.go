@@ -89,6 +89,7 @@ func (d *drain) measure(ctx context.Context) (err error) {
 	}
 
 	d.sum()
+	d.b.progress.say("desk " + d.name + ": " + d.longest())
 	d.b.results.Drains = append(d.b.results.Drains, d.facts)
 	d.b.progress.say("desk " + d.name + ": " + d.facts.Short())
 
@@ -292,6 +293,25 @@ func (d *drain) sum() {
 	d.facts.Answers = stats.Summarize(d.asked.Took)
 	d.facts.Tasks, d.facts.Messages = stats.Summarize(tasks), stats.Summarize(heard)
 	d.facts.Queue, d.facts.Busiest, d.facts.Refused = d.asked.Waiting, d.played.Book.Most(), d.played.Refused
+}
+
+// longest says where the task stands in a desk's histories that waited longest.
+func (d *drain) longest() string {
+	var (
+		most trace.Wait
+		name string
+	)
+
+	for desk, one := range d.read {
+		for _, wait := range one.TaskWaits {
+			if wait.For > most.For && !wait.Since.Before(d.played.Begin) {
+				most, name = wait, d.plan.Desk(desk)
+			}
+		}
+	}
+
+	return fmt.Sprintf("the longest wait of a task, %d ms, was %s's after %.1f s: event %d of run %d",
+		most.For.Milliseconds(), name, most.Since.Sub(d.played.Begin).Seconds(), most.Event, most.Run)
 }
 
 // longSince leaves out what was before the work began: the desk's own start.

@@ -36,10 +36,14 @@ type Desk struct {
 	Twice []string
 }
 
-// Wait is how long something waited, and since when.
+// Wait is how long something waited, since when, and where the start of the task
+// stands that it waited for.
 type Wait struct {
 	Since time.Time
 	For   time.Duration
+	// Run counts from 1; Event is the id of WorkflowTaskStarted.
+	Run   int
+	Event int64
 }
 
 // Offer is one invitation.
@@ -123,14 +127,15 @@ func (r *deskRun) take(event *historypb.HistoryEvent) error {
 		r.scheduled[event.GetEventId()] = at
 	case enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED:
 		since := r.scheduled[event.GetWorkflowTaskStartedEventAttributes().GetScheduledEventId()]
-		r.desk.TaskWaits = append(r.desk.TaskWaits, Wait{Since: since, For: at.Sub(since)})
+		r.desk.TaskWaits = append(r.desk.TaskWaits, Wait{Since: since, For: at.Sub(since), Run: r.desk.Runs + 1, Event: event.GetEventId()})
 		r.started[event.GetEventId()] = begun{at: at, seen: len(r.said)}
 	case enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
-		task := r.started[event.GetWorkflowTaskCompletedEventAttributes().GetStartedEventId()]
+		started := event.GetWorkflowTaskCompletedEventAttributes().GetStartedEventId()
+		task := r.started[started]
 
 		for ; r.taken < task.seen; r.taken++ {
 			since := r.said[r.taken]
-			r.desk.MessageWaits = append(r.desk.MessageWaits, Wait{Since: since, For: task.at.Sub(since)})
+			r.desk.MessageWaits = append(r.desk.MessageWaits, Wait{Since: since, For: task.at.Sub(since), Run: r.desk.Runs + 1, Event: started})
 		}
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
 		r.said = append(r.said, at)

@@ -101,10 +101,14 @@ func TestDeskIsReadFromItsFirstRunOn(t *testing.T) {
 	require.Equal(t, 2, found.Runs)
 	require.Equal(t, 18, found.Length)
 	require.Equal(t, []trace.Wait{
-		{Since: ms(1), For: 20 * time.Millisecond}, {Since: ms(31), For: time.Millisecond}, {Since: ms(60), For: 100 * time.Millisecond},
+		{Since: ms(1), For: 20 * time.Millisecond, Run: 1, Event: 4},
+		{Since: ms(31), For: time.Millisecond, Run: 1, Event: 9},
+		{Since: ms(60), For: 100 * time.Millisecond, Run: 2, Event: 4},
 	}, found.TaskWaits)
 	require.Equal(t, []trace.Wait{
-		{Since: ms(1), For: 20 * time.Millisecond}, {Since: ms(25), For: 7 * time.Millisecond}, {Since: ms(60), For: 100 * time.Millisecond},
+		{Since: ms(1), For: 20 * time.Millisecond, Run: 1, Event: 4},
+		{Since: ms(25), For: 7 * time.Millisecond, Run: 1, Event: 9},
+		{Since: ms(60), For: 100 * time.Millisecond, Run: 2, Event: 4},
 	}, found.MessageWaits)
 	require.Equal(t, []trace.Offer{
 		{Key: key("1"), Agent: "a", Left: ms(31), Told: ms(40)},
