@@ -47,6 +47,11 @@ func (m *memory[T]) get(ctx context.Context, question string, ask func(context.C
 
 	asking := context.WithoutCancel(ctx)
 	result := m.flight.DoChan(strconv.Itoa(turn)+" "+question, func() (any, error) {
+		// Somebody's answer may have come between the look and this.
+		if value, _, ok := m.recent(question, m.now()); ok {
+			return value, nil
+		}
+
 		value, err := ask(asking)
 		if err != nil {
 			return nil, err
