@@ -70,6 +70,7 @@ func TestRecordDesk(t *testing.T) {
 		{"dispatch-failing", 1, deskDispatchFailing},
 		{"cancelled", 1, deskCancelled},
 		{"continued-after-a-day", 2, deskContinued},
+		{"terminated", 1, deskTerminated},
 	} {
 		t.Run(path.name, func(t *testing.T) {
 			t.Parallel()
@@ -103,6 +104,7 @@ func (s *deskStage) work() {
 	running.RegisterActivityWithOptions(s.dispatch, activity.RegisterOptions{Name: desk.DispatchActivity})
 	running.RegisterActivityWithOptions(func(context.Context, string) ([]signals.Key, error) { return s.open, nil },
 		activity.RegisterOptions{Name: desk.SurvivorsActivity})
+	running.RegisterActivityWithOptions(s.lost, activity.RegisterOptions{Name: desk.LostActivity})
 	running.RegisterActivityWithOptions(func(_ context.Context, choice desk.Choice) ([]string, error) {
 		if choice.Asks[0].Key.Conversation == "chat-2" {
 			return nil, errors.New("503")
@@ -112,6 +114,22 @@ func (s *deskStage) work() {
 	}, activity.RegisterOptions{Name: desk.ChooseActivity})
 	require.NoError(s.t, running.Start())
 	s.t.Cleanup(running.Stop)
+}
+
+// lost finds that those who are gone are not open.
+func (s *deskStage) lost(_ context.Context, look desk.Look) ([]signals.Key, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+
+	var lost []signals.Key
+
+	for _, key := range look.Keys {
+		if s.gone[key.Conversation] {
+			lost = append(lost, key)
+		}
+	}
+
+	return lost, nil
 }
 
 func (s *deskStage) dispatch(ctx context.Context, payload desk.Dispatch) (desk.Dispatched, error) {
@@ -321,8 +339,18 @@ func deskCancelled(s *deskStage) {
 func deskContinued(s *deskStage) {
 	s.tell(s.ask(1, 1, signals.AskAccepted, "a"), s.ask(2, 1, signals.AskRelease, ""))
 	s.gone["chat-1"] = true
-	s.skipTime(s.t, signals.DeskWorkflowID(s.name), 2)
+	s.skipTime(s.t, signals.DeskWorkflowID(s.name), 3) // two looks at who is open, and a day
 	s.runs(s.t, signals.DeskWorkflowID(s.name), 2)
 	s.tell(s.ask(3, 1, signals.AskRequest, ""))
 	s.hears(3, signals.OfferAgent, "a") // chat-1 runs no more
+}
+
+// deskTerminated looks after a minute who is still open.
+func deskTerminated(s *deskStage) {
+	s.gone["chat-1"] = true
+	s.tell(s.ask(1, 1, signals.AskAccepted, "a"), s.ask(2, 1, signals.AskAccepted, "b"), s.ask(3, 1, signals.AskAccepted, "c"))
+	s.tell(s.ask(4, 1, signals.AskRequest, ""))
+	s.skipTime(s.t, signals.DeskWorkflowID(s.name), 1)
+	s.hears(4, signals.OfferAgent, "a")
+	s.tell(s.ask(4, 2, signals.AskAccepted, "a"))
 }

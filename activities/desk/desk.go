@@ -53,6 +53,7 @@ type Activities struct {
 func (a *Activities) Register(registry worker.ActivityRegistry) {
 	registry.RegisterActivityWithOptions(a.Dispatch, activity.RegisterOptions{Name: desk.DispatchActivity})
 	registry.RegisterActivityWithOptions(a.Survivors, activity.RegisterOptions{Name: desk.SurvivorsActivity})
+	registry.RegisterActivityWithOptions(a.Lost, activity.RegisterOptions{Name: desk.LostActivity})
 	registry.RegisterActivityWithOptions(a.Choose, activity.RegisterOptions{Name: desk.ChooseActivity})
 }
 

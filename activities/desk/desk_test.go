@@ -190,6 +190,66 @@ func TestSurvivors(t *testing.T) {
 	require.Equal(t, "WorkflowType = 'Conversation' AND ExecutionStatus = 'Running' AND ParleyDesk = 'support'", w.query)
 }
 
+// TestLost: who is not listed on the desk is lost; where nobody can tell, nobody is.
+func TestLost(t *testing.T) {
+	t.Parallel()
+
+	look := func(name string, pages [][]string, keys ...signals.Key) (*world, []signals.Key, error) {
+		w := newWorld()
+		w.pages = pages
+		env := environment(t, provided(w))
+
+		value, err := env.ExecuteLocalActivity(provided(w).Lost, desk.Look{Desk: name, Keys: keys})
+		if err != nil {
+			return w, nil, err
+		}
+
+		var lost []signals.Key
+
+		require.NoError(t, value.Get(&lost))
+
+		return w, lost, nil
+	}
+	pages := [][]string{{key(1).WorkflowID(), key(8).WorkflowID()}, {key(2).WorkflowID()}, {key(3).WorkflowID()}}
+
+	_, _, err := look("support' OR 1=1", pages, key(1))
+	require.Error(t, err)
+
+	w, lost, err := look("support", pages, key(5), key(2), key(1), key(4))
+	require.NoError(t, err)
+	require.Equal(t, []signals.Key{key(5), key(4)}, lost)
+	require.Equal(t, "WorkflowType = 'Conversation' AND ExecutionStatus = 'Running' AND ParleyDesk = 'support'", w.query)
+	require.Equal(t, 3, w.listed)
+
+	w, lost, err = look("support", pages, key(2), key(1))
+	require.NoError(t, err)
+	require.Empty(t, lost)
+	require.Equal(t, 2, w.listed, "all are found")
+
+	_, lost, err = look("support", nil, key(1))
+	require.NoError(t, err)
+	require.Empty(t, lost, "visibility is away")
+
+	w, lost, err = look("support", make([][]string, 20), key(1))
+	require.NoError(t, err)
+	require.Empty(t, lost, "there are too many to be sure")
+	require.Equal(t, 10, w.listed)
+
+	many := make([]signals.Key, 10_001)
+	for n := range many {
+		many[n] = key(n)
+	}
+
+	_, lost, err = look("support", [][]string{{}}, many...)
+	require.NoError(t, err)
+	require.Empty(t, lost, "the desk asks for too many")
+
+	_, lost, err = look("support", [][]string{{key(1).WorkflowID()}}, many[:300]...)
+	require.NoError(t, err)
+	require.Len(t, lost, desk.MaxLost)
+	require.Equal(t, []signals.Key{key(0), key(2)}, lost[:2])
+}
+
 // webhook asks a receiver and returns the choice.
 func webhook(t *testing.T, receive http.HandlerFunc, timeout time.Duration, asks ...desk.ChoiceFor) []string {
 	t.Helper()

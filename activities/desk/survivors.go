@@ -23,12 +23,7 @@ func (a *Activities) Survivors(ctx context.Context, name string) ([]signals.Key,
 		return nil, fmt.Errorf("%w: %q names no desk", signals.ErrBadName, name)
 	}
 
-	request := &workflowservice.ListWorkflowExecutionsRequest{
-		PageSize: pageSize,
-		Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running' AND %s = '%s'",
-			signals.ConversationWorkflow, signals.AttrDesk, name),
-	}
-
+	request := openOn(name)
 	keys := []signals.Key{}
 
 	for {
@@ -59,5 +54,14 @@ func (a *Activities) Survivors(ctx context.Context, name string) ([]signals.Key,
 
 			return keys[:maxSurvivors], nil
 		}
+	}
+}
+
+// openOn asks for the first page of a desk's open conversations.
+func openOn(name string) *workflowservice.ListWorkflowExecutionsRequest {
+	return &workflowservice.ListWorkflowExecutionsRequest{
+		PageSize: pageSize,
+		Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running' AND %s = '%s'",
+			signals.ConversationWorkflow, signals.AttrDesk, name),
 	}
 }

@@ -84,6 +84,7 @@ type Machine struct {
 	cursor   string
 	visits   []visit
 	sweptAt  stamp
+	lookedAt stamp
 	measured measured
 	counts   counts
 }
@@ -109,6 +110,7 @@ func Resume(state *State, under policy.DeskSnapshot, now time.Time) *Machine {
 	m := empty()
 	m.refused, m.sought = slices.Clone(state.Refused), slices.Clone(state.Sought)
 	m.settling, m.unsought, m.cursor, m.sweptAt = state.Settling, state.Unsought, state.Cursor, state.SweptAt
+	m.lookedAt = state.LookedAt
 	m.visits, m.measured, m.counts = slices.Clone(state.Visits), state.Measured, state.Counts
 
 	for _, id := range state.Missing {
@@ -210,7 +212,7 @@ func (m *Machine) restore(t *talk, all []*terms, names []string) {
 func (m *Machine) State() *State {
 	state := &State{
 		Version: stateVersion, Refused: slices.Clone(m.refused), Sought: slices.Clone(m.sought), Settling: m.settling, Unsought: m.unsought,
-		Cursor: m.cursor, Visits: slices.Clone(m.visits), SweptAt: m.sweptAt,
+		Cursor: m.cursor, Visits: slices.Clone(m.visits), SweptAt: m.sweptAt, LookedAt: m.lookedAt,
 		Measured: m.measured, Counts: m.counts,
 	}
 

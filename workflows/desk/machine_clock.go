@@ -12,6 +12,7 @@ func (m *Machine) Tick(now time.Time) {
 	m.resume(at)
 	m.doubt(at)
 	m.Settle(now)
+	m.watch(at)
 }
 
 // NextDeadline returns when [Machine.Tick] is next due, and for what; ok is false
@@ -41,6 +42,8 @@ func (m *Machine) NextDeadline(now time.Time) (time.Time, string, bool) {
 	if due := m.firstDoubt(m.short(at)); due > 0 {
 		next.add(max(due, m.sweptAt.plus(sweepEvery), at+1), "doubts")
 	}
+
+	next.add(m.nextLook(), "open conversations")
 
 	return next.at.time(), next.name, next.at > 0
 }

@@ -78,15 +78,18 @@ func (m *Machine) doubt(at stamp) {
 	m.sweptAt = at
 
 	for _, t := range m.sorted() {
-		if due := m.doubtful(t, short); due == 0 || due > at || t.Owes&owesCheck != 0 || t.flying&owesCheck != 0 {
-			continue
+		if due := m.doubtful(t, short); due > 0 && due <= at && !t.isAsked() {
+			m.check(t, at)
 		}
-
-		t.Checked = at
-		t.Checks++
-		m.counts.Checks++
-		m.owe(t, owesCheck)
 	}
+}
+
+// check asks a conversation whether it is still there.
+func (m *Machine) check(t *talk, at stamp) {
+	t.Checked = at
+	t.Checks++
+	m.counts.Checks++
+	m.owe(t, owesCheck)
 }
 
 // firstDoubt is when the first of all is to be asked after, 0 for never.
@@ -96,7 +99,7 @@ func (m *Machine) firstDoubt(short bool) stamp {
 	// The least of all, in whatever order.
 	//workflowcheck:ignore
 	for _, t := range m.talks {
-		if t.Owes&owesCheck != 0 || t.flying&owesCheck != 0 {
+		if t.isAsked() {
 			continue
 		}
 

@@ -9,8 +9,12 @@ const (
 	// been offered to somebody by the desk before, even if it has not heard so yet.
 	rulesUnheard = 2
 
+	// rulesLost: a desk that has anybody looks every minute who of them is not listed
+	// among the open conversations.
+	rulesLost = 3
+
 	// newestRules is what a run begins with.
-	newestRules = rulesUnheard
+	newestRules = rulesLost
 )
 
 // Rules says by which rules a [Machine] decides; [RulesFor] makes them.
@@ -18,9 +22,11 @@ type Rules struct {
 	// unheard: whose first statement is older than the desk is told anew with the
 	// next one that there is nobody.
 	unheard bool
+	// lost: the desk looks who of its conversations is not open any more.
+	lost bool
 }
 
 // RulesFor returns the rules of a version, as a run recorded it when it began.
 func RulesFor(version int) Rules {
-	return Rules{unheard: version > rulesPlain}
+	return Rules{unheard: version > rulesPlain, lost: version > rulesUnheard}
 }

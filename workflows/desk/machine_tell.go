@@ -185,6 +185,7 @@ func (m *Machine) DispatchedBut(gone, unreached []signals.Key, now time.Time) {
 
 		switch t := flown.talk; {
 		case failed[flown.id()]:
+			m.unask(t)
 			m.recall(flown, &m.later)
 			m.laterAt = at.plus(laterAfter)
 		case t == nil && flown.sought != "" && away[flown.sought]:

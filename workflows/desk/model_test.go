@@ -332,16 +332,30 @@ func (p *play) pass(d time.Duration) {
 		require.True(p, due.After(p.now), "a deadline that is over")
 		p.now = due
 		p.settle()
+		p.look()
 	}
 
 	p.now = end
 	p.settle()
+	p.look()
 
 	for _, who := range p.people {
 		if who.invited != "" && !who.until.After(p.now) && !who.dead {
 			p.say(who, signals.AskExpired, who.invited)
 		}
 	}
+}
+
+// look lets the desk look who is open, in a list that may be behind.
+func (p *play) look() {
+	keys := p.desk.Look(p.now)
+	if len(keys) == 0 {
+		return
+	}
+
+	p.restart()
+	p.desk.Doubt(slices.DeleteFunc(keys, func(key signals.Key) bool { return !p.byKey(key).dead && !p.dice(4) }), p.now)
+	p.settle()
 }
 
 func (p *play) one() *person { return p.people[p.from.IntN(len(p.people))] }
@@ -503,7 +517,7 @@ func (p *play) agree() {
 		position := p.desk.Position(who.key, p.now)
 
 		if who.dead {
-			require.NotEqual(p, signals.DeskOffered, position.Status, "%s is dead", who.key)
+			require.Empty(p, position.Status, "%s is dead", who.key)
 
 			continue
 		}

@@ -38,7 +38,10 @@ type State struct {
 	// Visits tell whom visitors had last, the newest at the end.
 	Visits []visit `json:"visits,omitempty"`
 	// SweptAt is when conversations were last doubted.
-	SweptAt  stamp    `json:"swept_at,omitempty"`
+	SweptAt stamp `json:"swept_at,omitempty"`
+	// LookedAt is when it was last looked who is not open any more, or since when
+	// there is anybody.
+	LookedAt stamp    `json:"looked_at,omitempty"`
 	Measured measured `json:"measured"`
 	Counts   counts   `json:"counts"`
 }
@@ -132,6 +135,8 @@ type talk struct {
 	Heard   stamp `json:"heard,omitempty"`
 	Checked stamp `json:"checked,omitempty"`
 	Checks  int   `json:"checks,omitempty"`
+	// Unlisted counts looks in a row that did not find it among the open ones.
+	Unlisted int `json:"unlisted,omitempty"`
 
 	// Round is counted from 1; TriedAt are its agents who did not take it, by
 	// their place in the state's names.

@@ -80,12 +80,13 @@ type desk struct {
 	looks bool
 
 	// underway is at most one dispatch; after a failure the next one waits until
-	// retryAt. survivors and choosing are the two other things a desk may wait
+	// retryAt. survivors, lost and choosing are the other things a desk may wait
 	// for.
 	underway  workflow.Future
 	retryAt   time.Time
 	survivors workflow.Future
 	seekAt    time.Time
+	lost      workflow.Future
 	choosing  workflow.Future
 
 	startedAt time.Time
@@ -169,11 +170,12 @@ func (d *desk) run(ctx workflow.Context) (Result, error) {
 		rolling := d.rolls(ctx)
 		if !rolling {
 			d.seek(ctx)
+			d.look(ctx)
 			d.choose(ctx)
 			d.dispatch(ctx)
 		}
 
-		if idle := d.underway == nil && d.survivors == nil && d.choosing == nil; idle && workflow.AllHandlersFinished(ctx) {
+		if !d.busy() && workflow.AllHandlersFinished(ctx) {
 			switch {
 			case d.stopping && !d.machine.Owes():
 				return d.result(ctx), nil
@@ -213,7 +215,13 @@ func (d *desk) tick(ctx workflow.Context) {
 
 // due reports whether there is something to look at.
 func (d *desk) due() bool {
-	return d.woken || d.waiting() || d.alarm.Fired() || ready(d.underway) || ready(d.survivors) || ready(d.choosing)
+	return d.woken || d.waiting() || d.alarm.Fired() ||
+		ready(d.underway) || ready(d.survivors) || ready(d.lost) || ready(d.choosing)
+}
+
+// busy reports whether something is under way.
+func (d *desk) busy() bool {
+	return d.underway != nil || d.survivors != nil || d.lost != nil || d.choosing != nil
 }
 
 func ready(future workflow.Future) bool { return future != nil && future.IsReady() }

@@ -21,10 +21,24 @@ const (
 	// SurvivorsActivity takes a desk's name and returns the []signals.Key of the
 	// open conversations that say they are on it. It is local.
 	SurvivorsActivity = "desk-survivors"
+	// LostActivity takes a [Look] and returns the []signals.Key of those that are not
+	// listed as open conversations of the desk, at most [MaxLost]; where that cannot
+	// be said, nobody. It is local, so that only its result is in history, is tried
+	// once, and takes at most [LostTime], in which the desk does nothing else.
+	LostActivity = "desk-lost"
 	// ChooseActivity takes a [Choice], asks the configured webhook, and returns an
 	// agent's id for each of its asks, empty for none: []string. It is tried once.
 	ChooseActivity = "desk-choose"
 )
+
+// LostTime is how long a [LostActivity] may take.
+const LostTime = 2 * time.Second
+
+// Look names those of a desk's conversations that should be open.
+type Look struct {
+	Desk string        `json:"desk"`
+	Keys []signals.Key `json:"keys"`
+}
 
 // Dispatch tells conversations what a desk decided.
 type Dispatch struct {
@@ -48,6 +62,8 @@ const (
 	// chooseGrace is what the question to the webhook may take beyond its own
 	// timeout: each is asked at the same time.
 	chooseGrace = time.Second
+	// lookGrace is the same for the look at open conversations.
+	lookGrace = time.Second
 )
 
 // dispatch hands out what is decided, one dispatch at a time.
@@ -76,6 +92,26 @@ func (d *desk) seek(ctx workflow.Context) {
 
 	options := shell.LocalOptions("open conversations")
 	d.survivors = workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, options), SurvivorsActivity, d.name)
+}
+
+// look asks, from time to time, who of the desk's conversations is not open any
+// more: a conversation that was terminated says nothing.
+func (d *desk) look(ctx workflow.Context) {
+	if d.lost != nil || d.stopping {
+		return
+	}
+
+	keys := d.machine.Look(workflow.Now(ctx))
+	if len(keys) == 0 {
+		return
+	}
+
+	options := workflow.LocalActivityOptions{
+		ScheduleToCloseTimeout: 2 * LostTime, StartToCloseTimeout: LostTime + lookGrace,
+		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
+		Summary:     "open conversations of " + strconv.Itoa(len(keys)),
+	}
+	d.lost = workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, options), LostActivity, Look{Desk: d.name, Keys: keys})
 }
 
 // choose asks the webhook, where there is one. It may take seconds, which a local
@@ -129,6 +165,19 @@ func (d *desk) collect(ctx workflow.Context) {
 			workflow.GetLogger(ctx).Error("Open conversations could not be listed; it is tried again.", "desk", d.name, "error", err)
 		} else {
 			d.machine.Survivors(keys, now)
+		}
+	}
+
+	if ready(d.lost) {
+		var keys []signals.Key
+
+		err := d.lost.Get(ctx, &keys)
+		d.lost = nil
+
+		if err != nil {
+			workflow.GetLogger(ctx).Warn("Open conversations could not be looked up; it is tried again in a minute.", "desk", d.name, "error", err)
+		} else {
+			d.machine.Doubt(keys, now)
 		}
 	}
 

@@ -36,6 +36,9 @@ type world struct {
 	// fail makes so many dispatches fail, failSurvivors so many questions.
 	fail, failSurvivors int
 	survivors           []signals.Key
+	// lost is what a look finds, looks are all of them.
+	lost  func(look desk.Look) ([]signals.Key, error)
+	looks []desk.Look
 	// choose is what the webhook does.
 	choose  func(choice desk.Choice) ([]string, error)
 	choices []desk.Choice
@@ -71,6 +74,7 @@ func newWorld(t *testing.T, changes ...func(s *policy.DeskSnapshot)) *world {
 	w.RegisterWorkflowWithOptions(flows.Desk, workflow.RegisterOptions{Name: signals.DeskWorkflow})
 	w.RegisterActivityWithOptions(w.dispatch, activity.RegisterOptions{Name: desk.DispatchActivity})
 	w.RegisterActivityWithOptions(w.seek, activity.RegisterOptions{Name: desk.SurvivorsActivity})
+	w.RegisterActivityWithOptions(w.look, activity.RegisterOptions{Name: desk.LostActivity})
 	w.RegisterActivityWithOptions(w.ask, activity.RegisterOptions{Name: desk.ChooseActivity})
 
 	w.SetOnTimerScheduledListener(func(id string, _ time.Duration) { w.timers[id] = true; w.events++ })
@@ -117,6 +121,20 @@ func (w *world) seek(_ context.Context, name string) ([]signals.Key, error) {
 	}
 
 	return w.survivors, nil
+}
+
+func (w *world) look(_ context.Context, look desk.Look) ([]signals.Key, error) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+
+	w.looks = append(w.looks, look)
+	w.events++
+
+	if w.lost == nil {
+		return nil, nil
+	}
+
+	return w.lost(look)
 }
 
 func (w *world) ask(_ context.Context, choice desk.Choice) ([]string, error) {
