@@ -21,6 +21,7 @@ import (
 
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
+	"github.com/parleyhq/parley/signals/spelling"
 )
 
 const (
@@ -204,7 +205,7 @@ func fieldsOf(body []byte) (map[string]json.RawMessage, error) {
 func decodeFields(fields map[string]json.RawMessage, known []string, targets map[string]any) error {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if !slices.Contains(known, name) {
-			return invalid(name, "is no field of this command")
+			return invalid(name, "is no field of this command"+spelling.Suggest(name, known))
 		}
 
 		if err := decodeField(name, fields[name], targets[name]); err != nil {

@@ -136,6 +136,22 @@ func TestBadCommands(t *testing.T) {
 	}
 }
 
+// TestAFieldThatACommandDoesNotTake: the caller reads what the field is called, or
+// which there are.
+func TestAFieldThatACommandDoesNotTake(t *testing.T) {
+	t.Parallel()
+
+	for body, want := range map[string]string{
+		`{"agent":"smith"}`:   "; did you mean agent_id?",
+		`{"agentId":"smith"}`: "; did you mean agent_id?",
+		`{"colour":"red"}`:    "; known are agent_id, agent_name, agent_nickname, by, reason",
+	} {
+		got := newEdge(t).obeys().do(http.MethodPost, one+"accept", body)
+		require.Equal(t, http.StatusUnprocessableEntity, got.status, got.body)
+		require.Contains(t, got.body, "is no field of this command"+want)
+	}
+}
+
 func TestIdempotencyKey(t *testing.T) {
 	t.Parallel()
 

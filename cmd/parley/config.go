@@ -88,8 +88,8 @@ func newConfigCheckCommand(environ map[string]string) *cobra.Command {
 			line := "no configuration file: the defaults hold"
 			if file.Path != "" {
 				// There are two policies at least, default and demo.
-				line = fmt.Sprintf("%s is valid: %s, %d policies, %s", file.Path, counted(len(sources), "source"),
-					len(book.Policies()), counted(len(file.Channels), "channel"))
+				line = fmt.Sprintf("%s is valid: %s, %d policies, %s, %s", file.Path, counted(len(sources), "source"),
+					len(book.Policies()), counted(len(file.Desks), "desk"), counted(len(file.Channels), "channel"))
 			}
 
 			if _, err := fmt.Fprintln(command.OutOrStdout(), line); err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/signals/spelling"
 )
 
 // decoder puts a [node] into a struct with yaml tags, onto what is there: what
@@ -116,7 +117,7 @@ func (d *decoder) structure(n *node, v reflect.Value, path string) {
 		case inline.IsValid():
 			d.element(entry, inline, path)
 		default:
-			d.fault(entry.line, join(path, entry.key), "unknown key"+suggest(entry.key, keysOf(v.Type())))
+			d.fault(entry.line, join(path, entry.key), "unknown key"+spelling.Suggest(entry.key, keysOf(v.Type())))
 		}
 	}
 }

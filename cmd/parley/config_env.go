@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/caarlos0/env/v11"
+
+	"github.com/parleyhq/parley/signals/spelling"
 )
 
 // envConfig is a struct whose fields carry env, envDefault, desc and secret
@@ -205,7 +207,7 @@ func strayVariables(variables []envVariable, environ map[string]string, used []s
 		}
 
 		line := name + " is set, but nothing reads it"
-		if word := nearest(name, names); word != "" {
+		if word := spelling.Nearest(name, names); word != "" {
 			line += "; did you mean " + word + "?"
 		}
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/signals/spelling"
 	"github.com/parleyhq/parley/workflows/policy"
 )
 
@@ -90,7 +91,7 @@ func (c *checker) channel(field string, channel *channelConfig) {
 	case slices.Contains(laterChannels(), channel.Kind):
 		c.addf(field+".kind", "%s is not available in this version; available are log and webhook", channel.Kind)
 	default:
-		c.addf(field+".kind", "unknown kind %q%s", channel.Kind, suggest(channel.Kind, []string{channelLog, channelWebhook}))
+		c.addf(field+".kind", "unknown kind %q%s", channel.Kind, spelling.Suggest(channel.Kind, []string{channelLog, channelWebhook}))
 	}
 }
 
@@ -104,7 +105,7 @@ func (c *checker) tickets(field string, tickets *ticketsConfig) {
 		c.url(field+".url", tickets.URL)
 	default:
 		c.addf(field+".kind", "unknown kind %q%s", tickets.Kind,
-			suggest(tickets.Kind, []string{policy.TicketStore, policy.TicketWebhook}))
+			spelling.Suggest(tickets.Kind, []string{policy.TicketStore, policy.TicketWebhook}))
 	}
 }
 

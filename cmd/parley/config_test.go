@@ -293,11 +293,11 @@ func TestConfigCheck(t *testing.T) {
 
 	stdout, _, err := runConfig(t, secrets(), "check", "testdata/config/documented.yaml")
 	require.NoError(t, err)
-	require.Equal(t, "testdata/config/documented.yaml is valid: 1 source, 2 policies, 2 channels\n", stdout)
+	require.Equal(t, "testdata/config/documented.yaml is valid: 1 source, 2 policies, 1 desk, 2 channels\n", stdout)
 
 	stdout, _, err = runConfig(t, secrets(), "check", "testdata/config/partial.yaml")
 	require.NoError(t, err)
-	require.Equal(t, "testdata/config/partial.yaml is valid: 3 sources, 5 policies, 3 channels\n", stdout)
+	require.Equal(t, "testdata/config/partial.yaml is valid: 3 sources, 5 policies, 1 desk, 3 channels\n", stdout)
 
 	_, _, err = runConfig(t, map[string]string{}, "check", "testdata/config/partial.yaml")
 	require.ErrorIs(t, err, errConfigFile)
@@ -338,36 +338,6 @@ func TestDoctorTriesThePort(t *testing.T) {
 	found = checkEdge(t.Context(), all, false)
 	require.NoError(t, found.err)
 	require.Equal(t, "ok    HTTP               "+all.HTTP.HTTPAddr+" is free\n", found.line())
-}
-
-func TestNearest(t *testing.T) {
-	t.Parallel()
-
-	known := []string{"first", "repeat", "max", "starts_on", "typing_pause", "typing_pause_max"}
-
-	for text, want := range map[string]string{
-		"frist": "first", "First": "first", "repaet": "repeat", "mx": "max", "start_on": "starts_on", "typing-pause": "typing_pause",
-		"typing_pause_mx": "typing_pause_max", "colour": "", "completely_different": "",
-	} {
-		require.Equal(t, want, nearest(text, known), text)
-	}
-
-	require.Empty(t, nearest("x", nil))
-	require.Empty(t, suggest("x", nil))
-}
-
-func TestPropertyEditDistance(t *testing.T) {
-	t.Parallel()
-
-	rapid.Check(t, func(t *rapid.T) {
-		word := rapid.StringMatching(`[a-c]{0,6}`)
-		a, b := word.Draw(t, "a"), word.Draw(t, "b")
-
-		require.Equal(t, editDistance(a, b), editDistance(b, a))
-		require.Equal(t, a == b, editDistance(a, b) == 0)
-		require.LessOrEqual(t, editDistance(a, b), max(len(a), len(b)))
-		require.GreaterOrEqual(t, editDistance(a, b), max(len(a), len(b))-min(len(a), len(b)))
-	})
 }
 
 func TestExpand(t *testing.T) {

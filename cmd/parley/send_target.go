@@ -18,6 +18,7 @@ import (
 	"unicode"
 
 	"github.com/parleyhq/parley/signals/dialects"
+	"github.com/parleyhq/parley/signals/spelling"
 	"github.com/parleyhq/parley/webhooks"
 	"github.com/parleyhq/parley/workflows/policy"
 )
@@ -71,7 +72,7 @@ func configuredSource(name string, lookup lookupEnv) (*webhooks.Source, error) {
 		names = append(names, sources[i].Name)
 	}
 
-	return nil, fmt.Errorf("%w %q%s", errNoSource, name, suggest(name, names))
+	return nil, fmt.Errorf("%w %q%s", errNoSource, name, spelling.Suggest(name, names))
 }
 
 // gatewayURL returns the address to send to: what was said, or the gateway of
