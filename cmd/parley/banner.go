@@ -22,6 +22,7 @@ type banner struct {
 	GRPC      string
 	Namespace string
 	Sources   []webhooks.Source
+	Desks     int
 	Keys      bool
 	Took      time.Duration
 	Now       time.Time
@@ -39,6 +40,10 @@ func (b *banner) print(out io.Writer) error {
 	fmt.Fprintf(&text, "  data      %s\n", b.DataDir)
 	fmt.Fprintf(&text, "  policy    %s: push %s after a visitor's message, then every %s, at most %d; ticket %s after the close\n",
 		name, b.Policy.Unreplied.First, b.Policy.Unreplied.Repeat, b.Policy.Unreplied.Max, b.Policy.Closeout.Grace)
+
+	if b.Desks > 0 {
+		fmt.Fprintf(&text, "  desks     %d\n", b.Desks)
+	}
 
 	for i := range b.Sources {
 		label := "webhooks"

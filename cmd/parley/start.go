@@ -105,7 +105,8 @@ func (s *system) banner(flags startFlags, shown policy.Policy, begun time.Time) 
 
 	result := &banner{
 		Version: version, DataDir: directory, Demo: flags.demo, Policy: shown, HTTP: s.edge.Addr(), Sources: s.sources,
-		Keys: len(s.settings.HTTP.APIKeys) > 0, Namespace: s.namespace, GRPC: s.address, Took: time.Since(begun), Now: time.Now(),
+		Desks: len(s.file.desks.Names()),
+		Keys:  len(s.settings.HTTP.APIKeys) > 0, Namespace: s.namespace, GRPC: s.address, Took: time.Since(begun), Now: time.Now(),
 	}
 
 	if s.server != nil {
