@@ -10,6 +10,7 @@ import (
 
 	"github.com/parleyhq/parley/activities/outbound"
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/conversation"
 )
 
 // maxQuote bounds a visitor's text in a line, in bytes.
@@ -67,16 +68,18 @@ func Line(order *signals.Order) string {
 	case event.Message != nil:
 		return fmt.Sprintf("%s  %s  %s: %s", event.Type, where, visitor(order), quote(event.Message.Text))
 	default:
-		return fmt.Sprintf("%s  %s  %s", Clean(string(event.Type), maxWord), where, visitor(order))
+		// The words of the timeline: to whom, from whom, by whom and why.
+		return fmt.Sprintf("%s  %s  %s%s", Clean(string(event.Type), maxWord), where, visitor(order), reason(conversation.Describe(event)))
 	}
 }
 
 func reason(text string) string {
-	if text == "" {
+	clean := Clean(text, maxQuote)
+	if clean == "" {
 		return ""
 	}
 
-	return ": " + Clean(text, maxQuote)
+	return ": " + clean
 }
 
 func visitor(order *signals.Order) string {

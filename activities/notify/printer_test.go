@@ -59,6 +59,46 @@ func TestLines(t *testing.T) {
 		require.Equal(t, want, notify.Line(order))
 	}
 
+	silent := int64(600)
+
+	for want, told := range map[string]*signals.Event{
+		"agent.reassigned  livechat/PJ0MRSHTDG  Ann: from smith, reason silent, after 10m0s, platform_action: pending": {
+			Type: signals.AgentReassigned, Assignment: &signals.Assignment{
+				FromAgentID: "smith", Reason: "silent", SilentSeconds: &silent, PlatformAction: "pending",
+			},
+		},
+		"agent.accepted  livechat/PJ0MRSHTDG  Ann: to Jones jones": {
+			Type: signals.AgentAccepted, Assignment: &signals.Assignment{AgentID: "jones", AgentName: "Jones"},
+		},
+		"invitation.sent  livechat/PJ0MRSHTDG  Ann: to jones, round 2": {
+			Type: signals.InvitationSent, Invitation: &signals.Invitation{AgentID: "jones", Round: 2},
+		},
+		"invitation.ended  livechat/PJ0MRSHTDG  Ann: to jones, declined, reason lunch, round 1": {
+			Type: signals.InvitationEnded, Invitation: &signals.Invitation{AgentID: "jones", Outcome: "declined", Reason: "lunch", Round: 1},
+		},
+		"agents.unavailable  livechat/PJ0MRSHTDG  Ann: skill billing, offline": {
+			Type: signals.AgentsUnavailable, Availability: &signals.Availability{Skill: "billing", Status: "offline"},
+		},
+		"conversation.queued  livechat/PJ0MRSHTDG  Ann: desk support": {
+			Type: signals.ConversationQueued, Queue: &signals.Queue{Desk: "support"},
+		},
+		"conversation.closed  livechat/PJ0MRSHTDG  Ann: by cleo, reason command": {
+			Type: signals.ConversationClosed, Closing: &signals.Closing{ByID: "cleo", ByRole: signals.RoleSystem, Reason: "command"},
+		},
+		"conversation.closed  livechat/PJ0MRSHTDG  Ann: by visitor ann, reason bye bye": {
+			Type:    signals.ConversationClosed,
+			Closing: &signals.Closing{ByID: "ann", ByRole: signals.RoleVisitor, Reason: "bye\x1b[2J\r\n\u202ebye\x07"},
+		},
+		"participant.left  livechat/PJ0MRSHTDG  Ann": {
+			Type: signals.ParticipantLeft, Participant: &signals.Participant{Name: "\x1b]0;pwned\x07"},
+		},
+	} {
+		order := annWaits()
+		told.Source, told.Conversation = order.Event.Source, order.Event.Conversation
+		order.Event = told
+		require.Equal(t, want, notify.Line(order))
+	}
+
 	nobody := annWaits()
 	nobody.About = nil
 	require.Contains(t, notify.Line(nobody), "the visitor waits")

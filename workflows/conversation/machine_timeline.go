@@ -12,7 +12,7 @@ import (
 
 // note writes one event into the timeline.
 func (m *Machine) note(event *signals.Event, prefix string) {
-	entry := line{At: event.At, Type: event.Type, Text: prefix + describe(event)}
+	entry := line{At: event.At, Type: event.Type, Text: prefix + Describe(event)}
 
 	if event.Actor != nil {
 		entry.Role = m.roleOf(event.Actor.ID, event.Actor.Role)
@@ -74,11 +74,12 @@ func private(event *signals.Event) bool {
 	return said == signals.VisibleToAgents
 }
 
-// describe says in a few words what an event is about. The text may hold what
-// a visitor wrote: whoever shows it escapes it.
+// Describe says in a few words what an event is about, as the timeline does;
+// empty where its type says everything. The text may hold what a visitor wrote:
+// whoever shows it escapes it.
 //
 //nolint:cyclop // one flat table of what each block says
-func describe(event *signals.Event) string {
+func Describe(event *signals.Event) string {
 	switch {
 	case event.Message != nil:
 		return describeMessage(event.Message)
@@ -102,6 +103,8 @@ func describe(event *signals.Event) string {
 			"reason", event.Transfer.Reason, "platform_action:", event.Transfer.PlatformAction)
 	case event.Escalation != nil:
 		return words("skill", event.Escalation.Skill, "", "reason", event.Escalation.Reason)
+	case event.Availability != nil:
+		return describeAvailability(event.Availability)
 	case event.Queue != nil:
 		return words("desk", event.Queue.Desk, "", "position", number(event.Queue.Position))
 	case event.Status != nil:
@@ -138,10 +141,12 @@ func describeMessage(message *signals.Message) string {
 	}
 }
 
-// describeClosing leaves out a role that nobody knows: the id says more.
+// describeClosing leaves out a role that nobody knows, and that of the system
+// where somebody is named: a command that tells no role carries it, though a
+// person gave the command. The id says more.
 func describeClosing(closing *signals.Closing) string {
 	role := string(closing.ByRole)
-	if closing.ByRole == signals.RoleUnknown {
+	if closing.ByRole == signals.RoleUnknown || closing.ByRole == signals.RoleSystem && closing.ByID != "" {
 		role = ""
 	}
 
@@ -156,6 +161,15 @@ func describeAssignment(assignment *signals.Assignment) string {
 
 	return words("to", assignment.AgentName, assignment.AgentID, "from", assignment.FromAgentID, "reason", assignment.Reason,
 		"after", silent, "platform_action:", assignment.PlatformAction)
+}
+
+func describeAvailability(said *signals.Availability) string {
+	wait := ""
+	if said.WaitSeconds != nil {
+		wait = (time.Duration(*said.WaitSeconds) * time.Second).String()
+	}
+
+	return words("skill", said.Skill, "", "", said.Status, "wait", wait)
 }
 
 func describeInvitation(invitation *signals.Invitation) string {
