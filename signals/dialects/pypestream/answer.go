@@ -33,7 +33,9 @@ type availability struct {
 	Status            string `json:"status"`
 }
 
-// waitTime answers agents/waitTime.
+// waitTime answers agents/waitTime. The platform's schema (WaitTime in its
+// openapi-private-types.ts) requires the figure and knows none for nobody: that
+// is agents/availability's to tell.
 type waitTime struct {
 	EstimatedWaitTime int64 `json:"estimatedWaitTime"`
 }
