@@ -85,9 +85,9 @@ func TestLines(t *testing.T) {
 		"conversation.closed  livechat/PJ0MRSHTDG  Ann: by cleo, reason command": {
 			Type: signals.ConversationClosed, Closing: &signals.Closing{ByID: "cleo", ByRole: signals.RoleSystem, Reason: "command"},
 		},
-		"conversation.closed  livechat/PJ0MRSHTDG  Ann: by visitor ann, reason bye bye": {
+		"conversation.closed  livechat/PJ0MRSHTDG  Ann: by visitor ann, reason so long": {
 			Type:    signals.ConversationClosed,
-			Closing: &signals.Closing{ByID: "ann", ByRole: signals.RoleVisitor, Reason: "bye\x1b[2J\r\n\u202ebye\x07"},
+			Closing: &signals.Closing{ByID: "ann", ByRole: signals.RoleVisitor, Reason: "so\x1b[2J\r\n\u202elong\x07"},
 		},
 		"participant.left  livechat/PJ0MRSHTDG  Ann": {
 			Type: signals.ParticipantLeft, Participant: &signals.Participant{Name: "\x1b]0;pwned\x07"},
