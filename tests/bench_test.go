@@ -124,7 +124,7 @@ func (b *bench) work(t *testing.T, store *tickets.Store, kept *inbox.Inbox) {
 	desks, err := policy.NewDesks(nil, nil)
 	require.NoError(t, err)
 
-	running := worker.New(b.client, worker.Config{StickyCache: 2000}, worker.Under{Source: under, Desk: desks.Snapshot},
+	running := worker.New(b.client, worker.Under{Source: under, Desk: desks.Snapshot},
 		&dispatch.Activities{Sender: b.gate, Desks: unheard{}, Printer: notifier, Sessions: b.gate, Archive: archive{kept}, Past: b.gate},
 		&deliver.Activities{
 			Notices: notifier, Tickets: store, Courier: b.courier, Log: silent, Platform: &reluctant{},

@@ -1,8 +1,11 @@
 package tests_test
 
 import (
+	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -106,4 +109,40 @@ network: {allow: ["127.0.0.0/8"]}
 	next := &chat{t: t, id: c.id, thread: "T2"}
 	parley.post("/webhooks/livechat", next.says(ann, "Again"))
 	parley.eventually(c.key(), 5*time.Second, "session 2", func(v signals.View) bool { return v.Session == 2 })
+
+	_, metrics := parley.do(http.MethodGet, "/metrics", nil)
+	require.Regexp(t, `(?m)^temporal_sticky_cache_size\{[^}]*\} 0$`, string(metrics))
+}
+
+// TestStickyCacheIsBounded: no more conversations than that stay in memory,
+// whoever's worker in this process was the first.
+func TestStickyCacheIsBounded(t *testing.T) {
+	t.Parallel()
+
+	one := newInstall(t, "")
+	one.env = []string{"PARLEY_STICKY_CACHE=4"}
+	parley := one.start(t)
+
+	const many = 12
+
+	for i := range many {
+		c := &chat{t: t, id: fmt.Sprintf("KEPT%d", i), thread: "T1"}
+		parley.post("/webhooks/livechat", c.says(ann, "Hello?"))
+		parley.eventually(c.key(), 10*time.Second, "applied", func(v signals.View) bool { return v.Applied == 1 })
+	}
+
+	size := regexp.MustCompile(`(?m)^temporal_sticky_cache_size\{[^}]*\} (\d+)$`)
+
+	require.Eventually(t, func() bool {
+		_, metrics := parley.do(http.MethodGet, "/metrics", nil)
+
+		found := size.FindSubmatch(metrics)
+		if len(found) != 2 {
+			return false
+		}
+
+		kept, err := strconv.Atoi(string(found[1]))
+
+		return err == nil && kept > 0 && kept <= 4
+	}, 20*time.Second, 100*time.Millisecond, "too many are kept")
 }

@@ -58,10 +58,13 @@ type Worker struct {
 	workflows, deliveries sdkworker.Worker
 }
 
-// New assembles the worker with every workflow and the given activities on it.
-func New(temporal client.Client, config Config, under Under, provided ...Activities) *Worker {
-	sdkworker.SetStickyWorkflowCacheSize(config.StickyCache)
+// LimitCache sets how many open conversations this process keeps. The SDK has one
+// cache for all workers of a process, and the first of them makes it: an embedded
+// server's own, if there is one. Call it before that starts.
+func LimitCache(config Config) { sdkworker.SetStickyWorkflowCacheSize(config.StickyCache) }
 
+// New assembles the worker with every workflow and the given activities on it.
+func New(temporal client.Client, under Under, provided ...Activities) *Worker {
 	worker := &Worker{
 		workflows: sdkworker.New(temporal, signals.TaskQueue, sdkworker.Options{
 			MaxConcurrentWorkflowTaskPollers:        workflowPollers,

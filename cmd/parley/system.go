@@ -164,6 +164,8 @@ func (s *system) startMetrics(context.Context) error {
 func (s *system) startTemporal(ctx context.Context) error {
 	address, namespace := "", ""
 
+	worker.LimitCache(s.settings.Worker)
+
 	if worker.External() {
 		s.address = os.Getenv(worker.AddressVariable)
 	} else {
@@ -243,7 +245,7 @@ func (s *system) startWorker(context.Context) error {
 		Sender: s.courier, Desks: s.courier, Printer: notifier, Sessions: s.sessions, Archive: ledger{s.inbox}, Past: s.sessions,
 	}
 
-	running := worker.New(s.temporal, s.settings.Worker, worker.Under{Source: s.book.Snapshot, Desk: s.file.desks.Snapshot},
+	running := worker.New(s.temporal, worker.Under{Source: s.book.Snapshot, Desk: s.file.desks.Snapshot},
 		deciding, delivering, s.seating(requests))
 	if err := running.Start(); err != nil {
 		return fmt.Errorf("start: %w", err)

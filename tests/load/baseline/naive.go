@@ -68,6 +68,8 @@ func Naive(ctx context.Context) error {
 
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 
+	worker.LimitCache(all.Worker)
+
 	server, err := embedded.Start(ctx, all.Temporal, worker.SearchAttributes(), log)
 	if err != nil {
 		return fmt.Errorf("start Temporal: %w", err)
@@ -96,10 +98,10 @@ func Naive(ctx context.Context) error {
 
 	n := &naive{temporal: temporal, log: log}
 
-	return n.run(ctx, dir, all)
+	return n.run(ctx, dir)
 }
 
-func (n *naive) run(ctx context.Context, dir string, all settings) error {
+func (n *naive) run(ctx context.Context, dir string) error {
 	db, err := inbox.Open(ctx, filepath.Join(dir, "parley.db"))
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
@@ -121,7 +123,7 @@ func (n *naive) run(ctx context.Context, dir string, all settings) error {
 	}
 
 	printer := notify.New(nil, nil, notify.NewPrinter(os.Stdout, nil))
-	running := worker.New(n.temporal, all.Worker, worker.Under{Source: book.Snapshot, Desk: desks.Snapshot},
+	running := worker.New(n.temporal, worker.Under{Source: book.Snapshot, Desk: desks.Snapshot},
 		&dispatch.Activities{Sender: nowhere{}, Desks: nowhere{}, Printer: printer, Sessions: n.store, Archive: nowhere{}, Past: n.store})
 
 	if err := running.Start(); err != nil {
