@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -300,15 +301,20 @@ func TestContinueInABurst(t *testing.T) {
 
 			dispatches++
 			if dispatches == 80 {
-				w.SetContinueAsNewSuggested(true)
+				// Not from an activity's own goroutine.
+				w.RegisterDelayedCallback(func() { w.SetContinueAsNewSuggested(true) }, 0)
 			}
 		}
 
 		// A server brings what came too late for a run to the next one; here all
 		// newest statements are said again, which does no harm.
 		w.after(0, func() {
-			for n := range len(newest) {
-				w.signal(newest[n])
+			w.mutex.Lock()
+			said := maps.Clone(newest)
+			w.mutex.Unlock()
+
+			for n := range len(said) {
+				w.signal(said[n])
 			}
 		})
 
@@ -316,12 +322,15 @@ func TestContinueInABurst(t *testing.T) {
 			w.after(time.Duration(len(newest))*time.Millisecond, func() {
 				asks := make([]signals.Ask, 0, 10)
 
+				w.mutex.Lock()
+
 				for range 10 {
 					n := len(newest)
 					newest[n] = w.statement(n, request, "", 0)
 					asks = append(asks, newest[n])
 				}
 
+				w.mutex.Unlock()
 				w.signal(asks...)
 			})
 		}
@@ -368,7 +377,7 @@ func TestQuietDeskContinuesAfterADay(t *testing.T) {
 	w.run(nil)
 	require.NotNil(t, w.next().State)
 	require.True(t, at(24*time.Hour).Equal(w.Now()), "%s", w.Now())
-	require.Less(t, w.events, 10, "and it does nothing meanwhile")
+	require.Less(t, int(w.events.Load()), 10, "and it does nothing meanwhile")
 
 	long := newWorld(t, staff(1, "a"))
 	long.after(time.Second, func() {
@@ -407,7 +416,7 @@ func TestDispatchFailsAndRecovers(t *testing.T) {
 		w.signal()
 	}, 41*time.Second)
 	w.ExecuteWorkflow(signals.DeskWorkflow) // the SDK takes timers of its own for retries
-	require.Less(t, w.events, 120)
+	require.Less(t, int(w.events.Load()), 120)
 }
 
 // TestAssignmentWebhook: an answer counts; none, a late one or a wrong one is the
@@ -533,8 +542,8 @@ func TestEventsPerAssignment(t *testing.T) {
 	w.after(80*time.Second, func() {
 		require.Equal(t, people, assigned)
 		require.Zero(t, w.view().Waiting+w.view().Offered+w.view().Active)
-		t.Logf("%d history events for %d assignments: %.2f each", w.events, people, float64(w.events)/people)
-		require.Less(t, w.events, people)
+		t.Logf("%d history events for %d assignments: %.2f each", w.events.Load(), people, float64(w.events.Load())/people)
+		require.Less(t, int(w.events.Load()), people)
 	})
 	w.stop(81 * time.Second)
 	w.run(nil)

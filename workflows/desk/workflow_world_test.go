@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,7 +48,7 @@ type world struct {
 	// timers are those that run; events are counted as the server would write
 	// them.
 	timers  map[string]bool
-	events  int
+	events  atomic.Int64
 	numbers map[signals.Key]int64
 }
 
@@ -77,10 +78,10 @@ func newWorld(t *testing.T, changes ...func(s *policy.DeskSnapshot)) *world {
 	w.RegisterActivityWithOptions(w.look, activity.RegisterOptions{Name: desk.LostActivity})
 	w.RegisterActivityWithOptions(w.ask, activity.RegisterOptions{Name: desk.ChooseActivity})
 
-	w.SetOnTimerScheduledListener(func(id string, _ time.Duration) { w.timers[id] = true; w.events++ })
+	w.SetOnTimerScheduledListener(func(id string, _ time.Duration) { w.timers[id] = true; w.events.Add(1) })
 	// A timer that fires wakes the workflow: its event, and the task's three.
-	w.SetOnTimerFiredListener(func(id string) { delete(w.timers, id); w.events += 4 })
-	w.SetOnTimerCanceledListener(func(id string) { delete(w.timers, id); w.events++ })
+	w.SetOnTimerFiredListener(func(id string) { delete(w.timers, id); w.events.Add(4) })
+	w.SetOnTimerCanceledListener(func(id string) { delete(w.timers, id); w.events.Add(1) })
 
 	return w
 }
@@ -96,7 +97,7 @@ func (w *world) dispatch(_ context.Context, payload desk.Dispatch) (desk.Dispatc
 	}
 
 	w.dispatched = append(w.dispatched, payload)
-	w.events += 6 // scheduled, started, completed, and a task
+	w.events.Add(6) // scheduled, started, completed, and a task
 
 	var done desk.Dispatched
 
@@ -128,7 +129,7 @@ func (w *world) look(_ context.Context, look desk.Look) ([]signals.Key, error) {
 	defer w.mutex.Unlock()
 
 	w.looks = append(w.looks, look)
-	w.events++
+	w.events.Add(1)
 
 	if w.lost == nil {
 		return nil, nil
@@ -165,7 +166,7 @@ func (w *world) signal(asks ...signals.Ask) {
 		batch.Asks = append(batch.Asks, raw)
 	}
 
-	w.events += 4 // the signal, and a task
+	w.events.Add(4) // the signal, and a task
 	w.SignalWorkflow(signals.AsksSignal, batch)
 }
 
