@@ -3,6 +3,7 @@ package webhooks
 import (
 	"context"
 	"errors"
+	"hash/crc32"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -43,6 +44,14 @@ func (s *Server) putAgent(c *fiber.Ctx) error {
 
 	ctx, cancel := context.WithTimeout(s.work, commandPatience)
 	defer cancel()
+
+	// Of two desks that are given the same agent at once, the second sees the first.
+	done, ok := s.turns.take(ctx, agent)
+	if !ok {
+		return unavailable("the desk does not answer for now")
+	}
+
+	defer done()
 
 	if other := s.deps.Desks.Elsewhere(ctx, desk, agent); other != "" {
 		return refused("the agent stands on the desk " + other + ", and belongs to one only")
@@ -126,6 +135,32 @@ func decodeAgent(body []byte) (signals.AgentWord, error) {
 	}
 
 	return word, err
+}
+
+// turns lets one word at a time through about an agent; few agents share a turn.
+type turns [64]chan struct{}
+
+func newTurns() *turns {
+	var t turns
+
+	for i := range t {
+		t[i] = make(chan struct{}, 1)
+	}
+
+	return &t
+}
+
+// take waits for an agent's turn, as long as ctx lasts. Call what it returns to
+// end the turn.
+func (t *turns) take(ctx context.Context, agent string) (done func(), ok bool) {
+	turn := t[crc32.ChecksumIEEE([]byte(agent))%uint32(len(t))]
+
+	select {
+	case turn <- struct{}{}:
+		return func() { <-turn }, true
+	case <-ctx.Done():
+		return nil, false
+	}
 }
 
 // obeys reports whether an agent is as a word says: the answer to another one

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -33,6 +34,8 @@ type desk struct {
 	chosen  signals.Chosen
 	// empty are the desks without agents, by their workflows' ids.
 	empty map[string]bool
+	// hired are the desks' agents that were put on them, by their workflows' ids.
+	hired map[string][]signals.DeskAgent
 	// down is why a desk, by its workflow's id, does not answer.
 	down  map[string]error
 	fails error
@@ -47,6 +50,7 @@ func newDesk() *desk {
 		agent: signals.DeskAgent{ID: "ann", Status: signals.AgentAccepting, Slots: 3, Skills: []string{}},
 		down:  map[string]error{},
 		empty: map[string]bool{"desk:billing": true},
+		hired: map[string][]signals.DeskAgent{},
 	}
 }
 
@@ -76,6 +80,7 @@ func (d *desk) QueryWorkflowWithOptions(
 			view.Agents = []signals.DeskAgent{}
 		}
 
+		view.Agents = slices.Concat(view.Agents, d.hired[request.WorkflowID])
 		answer = view
 	case signals.AvailabilityQuery:
 		skill, _ := request.Args[0].(string)
@@ -101,6 +106,11 @@ func (d *desk) UpdateWithStartWorkflow(
 
 	if options.UpdateOptions.UpdateName == signals.ChooseUpdate {
 		return said{answer: d.chosen, err: d.fails}, nil
+	}
+
+	if word, ok := options.UpdateOptions.Args[0].(signals.AgentWord); ok && options.UpdateOptions.UpdateName == signals.AgentUpdate {
+		id := options.UpdateOptions.WorkflowID
+		d.hired[id] = append(d.hired[id], signals.DeskAgent{ID: word.ID})
 	}
 
 	return said{answer: d.agent, err: d.fails}, nil
@@ -362,6 +372,29 @@ func TestAnAgentBelongsToOneDesk(t *testing.T) {
 	delete(e.desk.down, "desk:support")
 	e.desk.view.Agents[0].Removed = true
 	require.Equal(t, http.StatusOK, e.do(http.MethodPut, "/v1/desks/billing/agents/ann", "").status)
+}
+
+// TestAnAgentBelongsToOneDeskAtOnce: of two desks that are given an agent at the
+// same time, one gets the agent.
+func TestAnAgentBelongsToOneDeskAtOnce(t *testing.T) {
+	t.Parallel()
+
+	e := newEdge(t)
+
+	for i := range 20 {
+		var statuses [2]int
+
+		var work sync.WaitGroup
+
+		for k, desk := range []string{"billing", "support"} {
+			work.Go(func() {
+				statuses[k] = e.do(http.MethodPut, fmt.Sprintf("/v1/desks/%s/agents/bo%d", desk, i), "").status
+			})
+		}
+
+		work.Wait()
+		require.ElementsMatch(t, []int{http.StatusOK, http.StatusConflict}, statuses[:])
+	}
 }
 
 func TestRemoveAgent(t *testing.T) {

@@ -75,6 +75,7 @@ type Server struct {
 	hosts     hostSet
 	keys      *keyRing
 	coalescer *coalescer
+	turns     *turns
 	refusals  refusals
 	pins      pins
 	metrics   *metrics
@@ -96,7 +97,7 @@ func New(config Config, deps Deps) (*Server, error) {
 		return nil, err
 	}
 
-	server := &Server{config: config, deps: deps, log: deps.Log, now: deps.Now, coalescer: newCoalescer(coalesceCapacity)}
+	server := &Server{config: config, deps: deps, log: deps.Log, now: deps.Now, coalescer: newCoalescer(coalesceCapacity), turns: newTurns()}
 
 	if err := server.settle(); err != nil {
 		return nil, err
