@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -69,16 +70,18 @@ func (s *system) newPresence() *presence.Forwarder {
 
 // openDesks starts every desk, so that one that was terminated asks who counts on
 // it before anybody comes, and makes those that run read the configuration, which
-// may be another than at the last start. Then they are told of their agents, and
-// measured from there on. It goes on in the background: a desk that cannot be
+// may be another than at the last start. Then they are told of their agents.
+// They are measured from the start. It goes on in the background: a desk that cannot be
 // reached keeps nobody waiting.
 func (s *system) openDesks(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
 
-	go func() {
-		defer close(done)
+	var busy sync.WaitGroup
 
+	// Also of one that cannot be reached.
+	busy.Go(func() { s.board.Watch(ctx, s.metrics.Plain, deskWatch) })
+
+	busy.Go(func() {
 		waiting := s.file.desks.Names()
 		for len(waiting) > 0 && ctx.Err() == nil {
 			waiting = slices.DeleteFunc(waiting, func(name string) bool { return s.openDesk(ctx, name) })
@@ -96,13 +99,11 @@ func (s *system) openDesks(ctx context.Context) error {
 		if err := s.presence.Recall(ctx); err != nil && ctx.Err() == nil {
 			s.log.ErrorContext(ctx, "what was said of agents before this start is not known to all desks", slog.Any("error", err))
 		}
-
-		s.board.Watch(ctx, s.metrics.Plain, deskWatch)
-	}()
+	})
 
 	s.later("desks", func(context.Context) error {
 		cancel()
-		<-done
+		busy.Wait()
 
 		return nil
 	})

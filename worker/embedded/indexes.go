@@ -2,7 +2,9 @@ package embedded
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,6 +28,33 @@ const (
 // keptIndexes are those that do not depend on which attributes a namespace has.
 func keptIndexes() []string {
 	return []string{"default_idx", "by_workflow_id", "by_workflow_type", "by_status", "by_temporal_namespace_division"}
+}
+
+// statistics tell SQLite how many rows a value of an indexed column has, as its ANALYZE would: of all rows, in the
+// namespace, with the value, and so on. Without them it takes the first index that fits, such as that of the status of
+// running, which is that of nearly all rows. They are written down rather than measured, so that a plan does not depend on
+// when somebody last looked: an id or an attribute is rare, a type or a status is not.
+const (
+	statisticsQuery = `SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_stat1'`
+	analyze         = `ANALYZE executions_visibility`
+	forget          = `DELETE FROM sqlite_stat1 WHERE tbl = 'executions_visibility'`
+	note            = `INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('executions_visibility', ?, ?)`
+
+	ofRuns, ofAttributes, ofOthers, ofDefault = "100000 100000 2 1 1 1", "100000 100000 1000 100 1 1", "100000 100000 50000 100 1 1",
+		"100000 100000 100 1 1"
+)
+
+func statisticsOf(index string) string {
+	switch index {
+	case "default_idx":
+		return ofDefault
+	case "by_workflow_id":
+		return ofRuns
+	case "by_workflow_type", "by_status", "by_temporal_namespace_division":
+		return ofOthers
+	default:
+		return ofAttributes
+	}
 }
 
 // tendIndexes drops the indexes of visibility that nothing asks for, and makes those of attributes that somebody added.
@@ -71,8 +100,33 @@ func tendIndexes(ctx context.Context, dir string, file *config.SQL, aliases map[
 			return fmt.Errorf("create %s: %w", name, err)
 		}
 	}
+	if err := noteStatistics(ctx, tx, append(slices.Sorted(maps.Keys(wanted)), kept...)); err != nil {
+		return err
+	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// noteStatistics lets SQLite make its table of them if there is none, and fills it in.
+func noteStatistics(ctx context.Context, tx *sql.Tx, indexes []string) error {
+	var count int
+	if err := tx.QueryRowContext(ctx, statisticsQuery).Scan(&count); err != nil {
+		return fmt.Errorf("look for statistics: %w", err)
+	}
+	if count == 0 {
+		if _, err := tx.ExecContext(ctx, analyze); err != nil {
+			return fmt.Errorf("make statistics: %w", err)
+		}
+	}
+	if _, err := tx.ExecContext(ctx, forget); err != nil {
+		return fmt.Errorf("forget statistics: %w", err)
+	}
+	for _, name := range indexes {
+		if _, err := tx.ExecContext(ctx, note, name, statisticsOf(name)); err != nil {
+			return fmt.Errorf("note statistics of %s: %w", name, err)
+		}
 	}
 	return nil
 }

@@ -46,7 +46,8 @@ func TestIndexesAreUsed(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, lock.Close()) })
 	files := newStores(lock.Dir(), "full")
 	require.NoError(t, prepare(t.Context(), lock, files))
-	require.NoError(t, tendIndexes(t.Context(), lock.Dir(), files.visibility, map[string]string{"Keyword01": "ParleyStatus"}))
+	require.NoError(t, tendIndexes(t.Context(), lock.Dir(), files.visibility,
+		map[string]string{"Keyword01": "ParleyStatus", "Keyword02": "ParleyDesk"}))
 	store, err := openStore(t.Context(), lock.Dir(), visibilityFile, files.visibility)
 	require.NoError(t, err)
 	defer store.close()
@@ -57,6 +58,10 @@ func TestIndexesAreUsed(t *testing.T) {
 		"workflow_type_name = 'Conversation'":    "by_workflow_type",
 		"status = 1":                             "by_status",
 		"TemporalNamespaceDivision = 'schedule'": "by_temporal_namespace_division",
+		// As the server asks for a desk's open conversations.
+		"(TemporalNamespaceDivision IS NULL AND workflow_type_name = 'Conversation' AND Keyword02 = 'support' AND status = 1)": "by_keyword_02",
+		"TemporalNamespaceDivision IS NULL AND Keyword01 = 'open'":                                                             "by_keyword_01",
+		"TemporalNamespaceDivision IS NULL AND status = 1 AND workflow_id = 'conversation:shop:1'":                             "by_workflow_id",
 	} {
 		var (
 			id, parent, unused int

@@ -116,8 +116,6 @@ func (c *conversation) setup(ctx workflow.Context, input Input) error {
 		return err
 	}
 
-	c.published = c.begun(ctx)
-
 	if input.State != nil {
 		c.machine = Resume(input.State, under)
 		c.machine.Rules = rules
@@ -150,25 +148,36 @@ type snapshot struct {
 
 	// Rules is the version of the rules, where Temporal's marker does not say it.
 	Rules int `json:"rules,omitempty"`
+	// Begun is the status that visibility knew when the run began, empty for none.
+	// The attributes of the start are no input to decide by: the server leaves out
+	// of a history what its namespace does not map at that moment. Absent in runs
+	// that were recorded before.
+	Begun *signals.Status `json:"begun,omitempty"`
 }
 
-// snapshot records the policy in force, so that a replay on a host with other
-// settings decides the same, and the version of the rules, so that a newer
-// binary does. A run whose input is of an older version, or that was started
-// from outside, has the version in a marker of its own.
+// rulesInSnapshot is the version of [signals.Start] from which on the rules stand
+// beside the policy.
+const rulesInSnapshot = 2
+
+// snapshot records the policy in force and what visibility knows, so that a
+// replay elsewhere decides the same, and the version of the rules, so that a
+// newer binary does. A run whose input is of an older version, or that was
+// started from outside, has the version in a marker of its own.
 func (c *conversation) snapshot(ctx workflow.Context, version int) (policy.Snapshot, Rules, error) {
 	var (
 		recorded snapshot
 		marked   int
 	)
 
-	if version < signals.StartVersion {
+	if version < rulesInSnapshot {
 		marked = int(workflow.GetVersion(ctx, machineChange, workflow.DefaultVersion, machineVersion))
 	}
 
 	err := workflow.SideEffect(ctx, func(workflow.Context) any {
-		recorded := snapshot{Snapshot: c.under(c.key.Source)}
-		if version >= signals.StartVersion {
+		begun := c.known(ctx)
+		recorded := snapshot{Snapshot: c.under(c.key.Source), Begun: &begun}
+
+		if version >= rulesInSnapshot {
 			recorded.Rules = newestRules
 		}
 
@@ -176,6 +185,15 @@ func (c *conversation) snapshot(ctx workflow.Context, version int) (policy.Snaps
 	}).Get(&recorded)
 	if err != nil {
 		return policy.Snapshot{}, Rules{}, fmt.Errorf("read the policy: %w", err)
+	}
+
+	if recorded.Begun == nil {
+		begun := c.known(ctx)
+		recorded.Begun = &begun
+	}
+
+	if *recorded.Begun != "" {
+		c.published = attributes{told: true, status: *recorded.Begun}
 	}
 
 	return recorded.Snapshot, RulesFor(max(marked, recorded.Rules)), nil

@@ -29,23 +29,23 @@ type attributes struct {
 	pushes int
 }
 
-// begun is what visibility knows of a run from its start: the courier says what
-// most conversations begin with. A run that continues another has what that one
-// left, and says everything anew.
-func (c *conversation) begun(ctx workflow.Context) attributes {
+// known is the status that visibility knows of a run from its start, if it knows
+// its source as well: the courier says what most conversations begin with. A run
+// that continues another has what that one left, and says everything anew.
+func (c *conversation) known(ctx workflow.Context) signals.Status {
 	if c.info.ContinuedExecutionRunID != "" {
-		return attributes{}
+		return ""
 	}
 
 	known := workflow.GetTypedSearchAttributes(ctx)
 	source, _ := known.GetKeyword(temporal.NewSearchAttributeKeyKeyword(signals.AttrSource))
 	status, _ := known.GetKeyword(temporal.NewSearchAttributeKeyKeyword(signals.AttrStatus))
 
-	if source != c.key.Source || status == "" {
-		return attributes{}
+	if source != c.key.Source {
+		return ""
 	}
 
-	return attributes{told: true, status: signals.Status(status)}
+	return signals.Status(status)
 }
 
 // publish tells visibility and the Temporal UI. Attributes are upserted only

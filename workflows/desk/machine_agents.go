@@ -268,7 +268,7 @@ func (m *Machine) enterWord(a *agent, word *signals.AgentWord, at stamp) {
 	said := stampOf(word.At)
 
 	switch {
-	case word.At.IsZero(): // somebody says so now, whatever a platform's clock was
+	case word.At.IsZero() && m.Rules.lost: // somebody says so now, whatever a platform's clock was
 		said = max(at, a.StatusAt)
 	case said <= 0 || said > at.plus(skew):
 		said = at

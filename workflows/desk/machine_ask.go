@@ -120,7 +120,7 @@ func (m *Machine) refuse(id string, ask *signals.Ask) {
 	const fixed = 60
 
 	if len(m.refused) < maxRefused && m.refusedBytes < maxListBytes {
-		m.refused = append(m.refused, turned{ID: id, Session: ask.Session, Number: ask.Number})
+		m.refused = append(m.refused, turned{ID: id, Session: ask.Session, Number: ask.Number, Attempt: ask.Attempt})
 		m.refusedBytes += jsonSize(id) + fixed
 	}
 }

@@ -99,7 +99,8 @@ func (m *Machine) TakeOffers(conversations int, now time.Time) []Addressed {
 		m.refused = m.refused[1:]
 		m.flying = append(m.flying, flight{turned: &from})
 		out = append(out, Addressed{Key: keyOf(from.ID), Offer: signals.Offer{
-			Kind: signals.OfferNone, Desk: m.Under.Desk, Session: from.Session, Number: from.Number, At: at.time(), Reason: signals.ReasonFull,
+			Kind: signals.OfferNone, Desk: m.Under.Desk, Session: from.Session, Number: from.Number, Attempt: from.Attempt,
+			At: at.time(), Reason: signals.ReasonFull,
 		}})
 	}
 

@@ -736,6 +736,31 @@ func TestFull(t *testing.T) {
 	require.Equal(t, signals.DeskWaits, s.Position(key(5000), s.now).Status)
 }
 
+// TestFullAfterAnInvitation: who was invited before knows the answer for new.
+func TestFullAfterAnInvitation(t *testing.T) {
+	t.Parallel()
+
+	s := newScene(t, staff(1, "a"))
+
+	for n := range 4000 {
+		s.tell(n, request, "")
+	}
+
+	s.attempts[key(5000)] = 7
+	s.tell(5000, request, "")
+
+	var full []signals.Offer
+
+	for _, said := range s.TakeOffers(100, s.now) {
+		if said.Offer.Kind == signals.OfferNone {
+			full = append(full, said.Offer)
+		}
+	}
+
+	require.Len(t, full, 1)
+	require.Equal(t, int64(7), full[0].Attempt)
+}
+
 // TestUnreadable costs only itself.
 func TestUnreadable(t *testing.T) {
 	t.Parallel()

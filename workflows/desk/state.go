@@ -246,6 +246,9 @@ type turned struct {
 	ID      string `json:"id"`
 	Session int    `json:"session"`
 	Number  int64  `json:"number"`
+	// Attempt is the newest offer that the conversation saw; it takes no notice of
+	// what is said with a lower one.
+	Attempt int64 `json:"attempt,omitempty"`
 }
 
 // owed is a set of what a conversation is to be told.
