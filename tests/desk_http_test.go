@@ -215,6 +215,11 @@ func (h *httpDesk) checkTransfers(urgent, other signals.Key) {
 	h.eventually(other, patience, "offered in its turn", offeredTo(oddAgent))
 	h.command(other, "accept", by(oddAgent))
 
+	// Somebody of another desk: none of the two would count the slot.
+	for _, verb := range []string{"transfer", "assign"} {
+		require.Contains(h.t, h.refused(other, verb, map[string]any{"agent_id": "kim"}), "kim is on desk billing")
+	}
+
 	view = h.command(other, "transfer", map[string]any{"agent_id": "jones", "by": "lead"})
 	require.Equal(h.t, "jones", view.Agent)
 	h.deskUntil("support", "the other agent's slot is taken", func(d signals.DeskView) bool {

@@ -98,6 +98,10 @@ func (s *Server) command(v verb) fiber.Handler {
 			return err
 		}
 
+		if err := s.ofAnotherDesk(key, v, &command); err != nil {
+			return err
+		}
+
 		view, err := s.update(key, v, id, command)
 		if err != nil {
 			return err
@@ -105,6 +109,38 @@ func (s *Server) command(v verb) fiber.Handler {
 
 		return c.JSON(whole(&view))
 	}
+}
+
+// ofAnotherDesk refuses an agent who stands on another desk than the one that
+// has the conversation: neither would count the slot, or notice that the agent
+// went offline.
+func (s *Server) ofAnotherDesk(key signals.Key, v verb, command *signals.Command) error {
+	if source, ok := s.sources[key.Source]; !ok || !source.Routed || command.AgentID == "" {
+		return nil
+	}
+
+	ctx, cancel := context.WithTimeout(s.work, commandPatience)
+	defer cancel()
+
+	s.catchUp(ctx, key)
+
+	// What is wrong with the conversation the command itself finds out.
+	view, err := s.running(ctx, key)
+	if err != nil || view.Desk == "" || view.Agent == command.AgentID {
+		return nil
+	}
+
+	// It names whom the conversation is offered to, or who has it.
+	if v.update == signals.AcceptUpdate && (view.Status == signals.StatusOffered || view.Agent != "") {
+		return nil
+	}
+
+	if other := s.deps.Desks.Elsewhere(ctx, view.Desk, command.AgentID); other != "" {
+		return refused("agent " + command.AgentID + " is on desk " + other + ", the conversation on " + view.Desk +
+			": transfer it to that desk")
+	}
+
+	return nil
 }
 
 // decode reads a command.

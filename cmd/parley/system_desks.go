@@ -26,6 +26,8 @@ const (
 	deskPause = 2 * time.Second
 	// deskWatch is how often desks are measured.
 	deskWatch = 15 * time.Second
+	// deskFirstLook is when the measuring begins: by then desks have been started.
+	deskFirstLook = 5 * time.Second
 	// deskTask is as for every workflow of Parley's.
 	deskTask = 2 * time.Second
 )
@@ -71,15 +73,21 @@ func (s *system) newPresence() *presence.Forwarder {
 // openDesks starts every desk, so that one that was terminated asks who counts on
 // it before anybody comes, and makes those that run read the configuration, which
 // may be another than at the last start. Then they are told of their agents.
-// They are measured from the start. It goes on in the background: a desk that cannot be
+// They are measured meanwhile. It goes on in the background: a desk that cannot be
 // reached keeps nobody waiting.
 func (s *system) openDesks(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 
 	var busy sync.WaitGroup
 
-	// Also of one that cannot be reached.
-	busy.Go(func() { s.board.Watch(ctx, s.metrics.Plain, deskWatch) })
+	// Also where one cannot be reached.
+	busy.Go(func() {
+		select {
+		case <-time.After(deskFirstLook):
+			s.board.Watch(ctx, s.metrics.Plain, deskWatch)
+		case <-ctx.Done():
+		}
+	})
 
 	busy.Go(func() {
 		waiting := s.file.desks.Names()

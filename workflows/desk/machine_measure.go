@@ -183,7 +183,16 @@ func (m *Machine) stand(t *talk, at stamp) (int, time.Duration) {
 		}
 	}
 
-	return position, m.estimate(of, position-1, at)
+	return position, m.openWait(m.estimate(of, position-1, at), at)
+}
+
+// openWait is an estimate, unknown while the desk is closed.
+func (m *Machine) openWait(estimate time.Duration, at stamp) time.Duration {
+	if !m.Under.Hours.Open(at.time()) {
+		return unknown
+	}
+
+	return estimate
 }
 
 // guess estimates the wait of somebody who has just come.

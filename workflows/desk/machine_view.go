@@ -142,7 +142,7 @@ func (m *Machine) next(skills []string, at stamp) (int64, *int64) {
 
 	depth := ahead.of(of)
 
-	return int64(depth), seconds(m.estimate(of, depth, at))
+	return int64(depth), seconds(m.openWait(m.estimate(of, depth, at), at))
 }
 
 // Availability tells whether somebody who needs this skill, empty for none, would
