@@ -97,8 +97,11 @@ func prepare(source string, events []signals.Event) ([]string, error) {
 // notAccepted logs why a webhook was not accepted and returns what its sender is
 // told: what an event is at fault for, or else that a repeat may help.
 func (s *Server) notAccepted(ctx context.Context, source *Source, events []signals.Event, err error) error {
-	s.refusals.log(ctx, s.now(), slog.String("source", source.Name),
+	about, ok := s.refusals.Pass(s.now(), slog.String("source", source.Name),
 		slog.String("conversation", events[0].Conversation), slog.Int("events", len(events)), slog.Any("error", err))
+	if ok {
+		s.log.LogAttrs(ctx, slog.LevelError, "webhook not accepted", about...)
+	}
 
 	switch {
 	case errors.Is(err, inbox.ErrTooLarge):

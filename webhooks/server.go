@@ -19,6 +19,7 @@ import (
 	"github.com/parleyhq/parley/signals/dialects/dialect"
 	"github.com/parleyhq/parley/webhooks/answers"
 	"github.com/parleyhq/parley/webhooks/desks"
+	"github.com/parleyhq/parley/webhooks/sparing"
 )
 
 // Bounds of one request.
@@ -76,7 +77,7 @@ type Server struct {
 	keys      *keyRing
 	coalescer *coalescer
 	turns     *turns
-	refusals  refusals
+	refusals  sparing.Gate
 	pins      pins
 	metrics   *metrics
 	finder    *answers.Finder
@@ -122,8 +123,6 @@ func (s *Server) settle() error {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-
-	s.refusals.logger = s.log
 
 	var err error
 

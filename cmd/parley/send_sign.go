@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -133,9 +131,7 @@ func standardHook(secret string) (*standardwebhooks.Webhook, error) {
 // signBody signs with the lower-case hexadecimal HMAC-SHA256 of the raw body.
 func signBody(header string) signerFunc {
 	return func(req *dialects.Request, secret string, _ time.Time) error {
-		mac := hmac.New(sha256.New, []byte(secret))
-		mac.Write(req.Body)
-		req.Header.Set(header, hex.EncodeToString(mac.Sum(nil)))
+		req.Header.Set(header, hex.EncodeToString(dialect.MAC(req.Body, secret)))
 
 		return nil
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
+	"github.com/parleyhq/parley/webhooks/sparing"
 )
 
 // ErrNotRunning says that a conversation has no open run.
@@ -70,13 +71,13 @@ type Finder struct {
 	gatherer *gatherer
 	places   chan struct{}
 	told     *told
-	quiet    *quiet
+	quiet    sparing.Gate
 }
 
 // New returns a finder.
 func New(config Config) *Finder {
 	return &Finder{
-		config: config, gatherer: newGatherer(&config), places: make(chan struct{}, together), told: newTold(), quiet: &quiet{logger: config.Log},
+		config: config, gatherer: newGatherer(&config), places: make(chan struct{}, together), told: newTold(),
 	}
 }
 
@@ -180,6 +181,9 @@ func inTime(ctx context.Context) bool {
 }
 
 func (f *Finder) silent(ctx context.Context, q *Query, err error) {
-	f.quiet.log(ctx, slog.String("question", string(q.Ask.Question)), slog.String("source", q.Key.Source),
+	about, ok := f.quiet.Pass(time.Now(), slog.String("question", string(q.Ask.Question)), slog.String("source", q.Key.Source),
 		slog.String("conversation", q.Key.Conversation), slog.String("desk", q.Desk), slog.Any("error", err))
+	if ok {
+		f.config.Log.LogAttrs(ctx, slog.LevelWarn, "answered without the desk", about...)
+	}
 }
