@@ -135,7 +135,8 @@ func (w *world) judgeIDs() {
 // session. A wrong clock can undo a close: then the visitor is owed an answer
 // again, from the same message on, and the pushes are those of another episode.
 // The first one's were called back before it began; a push that is decided twice
-// without that has the next number.
+// without that has the next number. That this is how it came about was inferred
+// from the numbers of two long runs, and not reproduced.
 func apart(id, other string) bool {
 	session, counter := path.Split(id)
 	otherSession, otherCounter := path.Split(other)
