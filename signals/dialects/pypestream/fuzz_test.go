@@ -95,6 +95,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add("Bearer "+secret, "", "", "")
 	f.Add(basic("user", secret), secret, "X-Callback", secret)
 	f.Add("Basic "+secret, secret[1:], "Authorization", "Bearer "+secret)
+	f.Add("Bearer \t"+secret, "", "", "")
 
 	f.Fuzz(func(t *testing.T, auth, token, option, own string) {
 		src := dialect.Source{Secrets: []string{secret, ""}}
@@ -131,12 +132,14 @@ func FuzzVerify(f *testing.F) {
 // proves reports whether a header ends in the secret, plain or as Basic has it.
 func proves(value, secret string) bool {
 	value = strings.TrimSpace(value)
-	if value == secret || strings.HasSuffix(value, " "+secret) {
+	_, credential, _ := strings.Cut(value, " ")
+	credential = strings.TrimSpace(credential)
+
+	if value == secret || credential == secret {
 		return true
 	}
 
-	_, encoded, _ := strings.Cut(value, " ")
-	plain, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
+	plain, err := base64.StdEncoding.DecodeString(credential)
 
 	return err == nil && strings.HasSuffix(string(plain), ":"+secret)
 }
