@@ -99,6 +99,7 @@ func conversationPaths() []historyPath {
 		{name: "ticket-outside", source: "external", take: takeTicket, wants: kinds(completed)},
 		{name: "business-hours", source: "office", take: takeLifecycle, wants: kinds(completed, fired)},
 		{name: "relayed", source: "relay", take: takeRelayed, wants: kinds(completed)},
+		{name: "clock-back", source: "quick", take: takeClockBack, wants: kinds(completed, fired, attributes)},
 		{name: "still-open", source: "quick", take: takeStillOpen, wants: kinds(fired, marker)},
 	}
 }
@@ -175,6 +176,28 @@ func takeAllPushes(t *testing.T, b *bench, key signals.Key) {
 	b.until(t, key, "answered", answered)
 	b.send(t, key, message("T1", ann, "So late!"), typing)
 	b.send(t, key, closing("T1"))
+	b.completed(t, key.WorkflowID())
+}
+
+// takeClockBack has a gateway's clock step back after the visitor's first word.
+func takeClockBack(t *testing.T, b *bench, key signals.Key) {
+	t.Helper()
+
+	accepted := int64(0)
+	by := func(off time.Duration, event signals.Event) signals.Event {
+		accepted++
+		event.Inbox, event.Seq, event.ReceivedAt = "recorded", accepted, event.ReceivedAt.Add(off)
+
+		return event
+	}
+
+	b.send(t, key, by(0, message("T1", ann, "Is anyone there?")))
+	b.until(t, key, "a push", pushed(1))
+	b.send(t, key, by(-time.Hour, message("T1", smith, "Yes, how may I help you?")))
+	b.until(t, key, "answered", answered)
+	b.send(t, key, by(-time.Hour, message("T1", ann, "My card is lost")))
+	b.until(t, key, "unanswered again", pushed(1))
+	b.send(t, key, by(-time.Hour, closing("T1")))
 	b.completed(t, key.WorkflowID())
 }
 

@@ -2,8 +2,6 @@ package faults_test
 
 import (
 	"fmt"
-	"path"
-	"strconv"
 	"strings"
 	"time"
 
@@ -118,7 +116,7 @@ func (w *world) judgeIDs() {
 
 	for id, got := range w.ops.pushes {
 		name := fmt.Sprintf("push %d about %q", got.number, got.text)
-		if other, twice := byPush[name]; twice && !(w.shaky && apart(id, other)) {
+		if other, twice := byPush[name]; twice {
 			w.Errorf("%s came as %s and as %s", name, other, id)
 		}
 
@@ -129,21 +127,6 @@ func (w *world) judgeIDs() {
 			w.Errorf("%s came %s early", name, due.Sub(got.first))
 		}
 	}
-}
-
-// apart reports whether something else was decided between two orders of one
-// session. A wrong clock can undo a close: then the visitor is owed an answer
-// again, from the same message on, and the pushes are those of another episode.
-// The first one's were called back before it began; a push that is decided twice
-// without that has the next number. That this is how it came about was inferred
-// from the numbers of two long runs, and not reproduced.
-func apart(id, other string) bool {
-	session, counter := path.Split(id)
-	otherSession, otherCounter := path.Split(other)
-	a, errA := strconv.Atoi(counter)
-	b, errB := strconv.Atoi(otherCounter)
-
-	return session == otherSession && errA == nil && errB == nil && max(a, b)-min(a, b) > 1
 }
 
 // judgeDelivery: what was decided was delivered, or was called back or expired

@@ -64,27 +64,25 @@ func Resume(state *State, under policy.Snapshot) *Machine {
 // Apply takes one event in. Settle must follow when the batch is through:
 // a batch is applied whole before any clock ticks.
 func (m *Machine) Apply(event signals.Event, now time.Time) {
-	// Of a gateway whose clock goes ahead: no clock starts in the future.
-	if event.ReceivedAt.IsZero() || event.ReceivedAt.After(now) {
-		event.ReceivedAt = now
-	}
-
 	if event.At.IsZero() {
 		event.At = event.ReceivedAt
 	}
 
+	if event.At.IsZero() {
+		event.At = now
+	}
+
 	// By its own time, as whoever brought it here has judged it.
 	past := m.past(&event)
-
-	if event.At.After(event.ReceivedAt.Add(skew)) {
-		event.At = event.ReceivedAt
-	}
+	event.At, event.ReceivedAt = m.dated(&event, now)
 
 	if m.seen(&event) {
 		m.Duplicates++
 
 		return
 	}
+
+	m.received(&event)
 
 	if ownReport(&event) {
 		m.take(&event, now)
@@ -231,24 +229,6 @@ func (m *Machine) Dispatched(n int) {
 	if len(m.Outbox) == 0 {
 		m.Outbox = nil
 	}
-}
-
-// clockReach is how far a platform's time may lie before the time of receipt
-// and still start a clock (contract, section 3).
-const clockReach = 10 * time.Minute
-
-// skew is how far a platform's clock may go ahead of ours and still be believed
-// for the order of events. One further ahead would make what comes next look
-// old: the time of receipt stands in for it.
-const skew = 5 * time.Second
-
-// clockTime is when clocks that an event starts count from.
-func clockTime(event *signals.Event) time.Time {
-	if event.At.After(event.ReceivedAt) || event.At.Before(event.ReceivedAt.Add(-clockReach)) {
-		return event.ReceivedAt
-	}
-
-	return event.At
 }
 
 // past reports whether an event belongs to a session that closed before this

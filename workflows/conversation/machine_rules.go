@@ -10,9 +10,12 @@ const (
 	// rulesHeed has a conversation take no notice of what a desk said before an
 	// invitation, and a reassignment tried again that the platform did not make.
 	rulesHeed = 3
+	// rulesForward has receipts run forward: a gateway whose clock stepped back
+	// makes nothing look older than what it received before.
+	rulesForward = 4
 
 	// newestRules is what a run begins with.
-	newestRules = rulesHeed
+	newestRules = rulesForward
 )
 
 // Rules says by which rules a [Machine] decides; [RulesFor] makes them.
@@ -22,9 +25,12 @@ type Rules struct {
 	// heed: what an invitation has overtaken counts no more, and a command that
 	// the platform did not carry out changed nothing.
 	heed bool
+	// forward: what the inbox numbered later was received later, whatever the
+	// gateway's clock said.
+	forward bool
 }
 
 // RulesFor returns the rules of a version, as a run recorded it when it began.
 func RulesFor(version int) Rules {
-	return Rules{desk: version > rulesPlain, heed: version > rulesDesk}
+	return Rules{desk: version > rulesPlain, heed: version > rulesDesk, forward: version > rulesHeed}
 }

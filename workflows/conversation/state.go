@@ -33,17 +33,19 @@ type State struct {
 	PastClosedAt time.Time `json:"past_closed_at,omitzero"`
 
 	// Facts.
-	BegunAt  time.Time    `json:"begun_at,omitzero"`
-	HeardAt  time.Time    `json:"heard_at,omitzero"`
-	OpenedAt time.Time    `json:"opened_at,omitzero"`
-	Subject  register     `json:"subject,omitzero"`
-	Property register     `json:"property,omitzero"`
-	Lang     register     `json:"lang,omitzero"`
-	Desk     register     `json:"desk,omitzero"`
-	Visitor  visitor      `json:"visitor,omitzero"`
-	Roster   []member     `json:"roster,omitempty"`
-	Threads  []threadMark `json:"threads,omitempty"`
-	Closes   []closeFact  `json:"closes,omitempty"`
+	BegunAt time.Time `json:"begun_at,omitzero"`
+	HeardAt time.Time `json:"heard_at,omitzero"`
+	// ReceivedAt is the newest time of receipt of what the inbox sent.
+	ReceivedAt time.Time    `json:"received_at,omitzero"`
+	OpenedAt   time.Time    `json:"opened_at,omitzero"`
+	Subject    register     `json:"subject,omitzero"`
+	Property   register     `json:"property,omitzero"`
+	Lang       register     `json:"lang,omitzero"`
+	Desk       register     `json:"desk,omitzero"`
+	Visitor    visitor      `json:"visitor,omitzero"`
+	Roster     []member     `json:"roster,omitempty"`
+	Threads    []threadMark `json:"threads,omitempty"`
+	Closes     []closeFact  `json:"closes,omitempty"`
 	// ReopenedAt is the newest command that lifts a close; WroteAt is the newest
 	// of the visitor's messages without a thread that are no longer kept.
 	ReopenedAt time.Time `json:"reopened_at,omitzero"`
