@@ -266,6 +266,11 @@ func decodeField(name string, raw json.RawMessage, target any) error {
 		return invalid(name, "is longer than "+strconv.Itoa(limit)+" bytes")
 	}
 
+	// Lists are asked by them, and take no control characters.
+	if text, ok := target.(*string); ok && slices.Contains([]string{"agent_id", "group_id", "skill"}, name) && !queryable(*text) {
+		return invalid(name, "holds control characters")
+	}
+
 	return nil
 }
 

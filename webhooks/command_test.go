@@ -117,6 +117,7 @@ func TestBadCommands(t *testing.T) {
 		"half urgent":      {"escalate", `{"priority":0.5}`, http.StatusUnprocessableEntity, "invalid-field", "priority"},
 		"urgency's type":   {"escalate", `{"priority":["high"]}`, http.StatusUnprocessableEntity, "invalid-field", "priority"},
 		"no text":          {"notes", ``, http.StatusUnprocessableEntity, "invalid-field", "text"},
+		"control":          {"transfer", `{"agent_id":"a\u0007"}`, 422, "invalid-field", "agent_id"},
 		"too long":         {"assign", `{"agent_id":"` + strings.Repeat("x", 256) + `"}`, 422, "invalid-field", "agent_id"},
 		"no JSON":          {"close", `reason=x`, http.StatusBadRequest, "malformed-body", ""},
 		"no object":        {"close", `["x"]`, http.StatusBadRequest, "malformed-body", ""},

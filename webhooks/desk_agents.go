@@ -6,7 +6,7 @@ import (
 	"hash/crc32"
 	"slices"
 	"strconv"
-	"unicode/utf8"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -110,8 +110,8 @@ func (s *Server) agentOf(c *fiber.Ctx) (desk, agent string, err error) {
 		return "", "", err
 	}
 
-	if len(agent) > signals.MaxIDBytes || !utf8.ValidString(agent) {
-		return "", "", invalid("agent", "must be UTF-8 of at most "+strconv.Itoa(signals.MaxIDBytes)+" bytes")
+	if len(agent) > signals.MaxIDBytes || !queryable(agent) {
+		return "", "", invalid("agent", "must be UTF-8 of at most "+strconv.Itoa(signals.MaxIDBytes)+" bytes, without control characters")
 	}
 
 	return desk, agent, nil
@@ -132,6 +132,10 @@ func decodeAgent(body []byte) (signals.AgentWord, error) {
 
 	if len(word.Skills) > maxSkills || slices.ContainsFunc(word.Skills, func(skill string) bool { return len(skill) > maxWord }) {
 		return word, invalid("skills", "are more than "+strconv.Itoa(maxSkills)+", or one is longer than "+strconv.Itoa(maxWord)+" bytes")
+	}
+
+	if !queryable(strings.Join(word.Skills, "")) {
+		return word, invalid("skills", "hold control characters")
 	}
 
 	return word, err

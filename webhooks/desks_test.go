@@ -305,19 +305,21 @@ func TestBadAgents(t *testing.T) {
 		path, body, field string
 		status            int
 	}{
-		"unknown field":   {"ann", `{"slot":1}`, "slot", 422},
-		"another's field": {"ann", `{"id":"bo"}`, "id", 422},
-		"wrong type":      {"ann", `{"slots":"3"}`, "slots", 422},
-		"a fraction":      {"ann", `{"slots":1.5}`, "slots", 422},
-		"skills":          {"ann", `{"skills":"it"}`, "skills", 422},
-		"many skills":     {"ann", `{"skills":["x"` + strings.Repeat(`,"x"`, 100) + `]}`, "skills", 422},
-		"a long skill":    {"ann", `{"skills":["` + strings.Repeat("x", 256) + `"]}`, "skills", 422},
-		"a long name":     {"ann", `{"name":"` + strings.Repeat("x", 256) + `"}`, "name", 422},
-		"a long id":       {strings.Repeat("x", 256), `{}`, "agent", 422},
-		"no UTF-8":        {"%ff", `{}`, "agent", 422},
-		"a parameter":     {"ann?slots=1", ``, "slots", 422},
-		"no JSON":         {"ann", `slots=1`, "", 400},
-		"no object":       {"ann", `[]`, "", 400},
+		"unknown field":    {"ann", `{"slot":1}`, "slot", 422},
+		"another's field":  {"ann", `{"id":"bo"}`, "id", 422},
+		"wrong type":       {"ann", `{"slots":"3"}`, "slots", 422},
+		"a fraction":       {"ann", `{"slots":1.5}`, "slots", 422},
+		"skills":           {"ann", `{"skills":"it"}`, "skills", 422},
+		"many skills":      {"ann", `{"skills":["x"` + strings.Repeat(`,"x"`, 100) + `]}`, "skills", 422},
+		"a tab in a skill": {"ann", `{"skills":["a\tb"]}`, "skills", 422},
+		"a long skill":     {"ann", `{"skills":["` + strings.Repeat("x", 256) + `"]}`, "skills", 422},
+		"a long name":      {"ann", `{"name":"` + strings.Repeat("x", 256) + `"}`, "name", 422},
+		"a long id":        {strings.Repeat("x", 256), `{}`, "agent", 422},
+		"a tab":            {"a%09b", `{}`, "agent", 422},
+		"no UTF-8":         {"%ff", `{}`, "agent", 422},
+		"a parameter":      {"ann?slots=1", ``, "slots", 422},
+		"no JSON":          {"ann", `slots=1`, "", 400},
+		"no object":        {"ann", `[]`, "", 400},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -30,8 +30,7 @@ type Metrics struct {
 const reportEvery = time.Second
 
 // NewMetrics makes the root of all metrics. Latencies are histograms with
-// explicit buckets, from 1 ms to 30 s, since tally's own are too coarse to see
-// an acknowledgement in.
+// explicit buckets, since tally's own are too coarse to see an acknowledgement in.
 func NewMetrics() (*Metrics, error) {
 	var failed error
 
@@ -69,13 +68,16 @@ func (m *Metrics) Close() error {
 	return nil
 }
 
-// LatencyBuckets are the bounds of every latency histogram.
+// LatencyBuckets are the bounds of every latency histogram: from the fastest
+// acknowledgement, 1 ms, to the longest wait at a desk that is worth telling from
+// others, an hour.
 func LatencyBuckets() tally.DurationBuckets {
 	const ms = time.Millisecond
 
 	return tally.DurationBuckets{
 		1 * ms, 2 * ms, 5 * ms, 10 * ms, 20 * ms, 50 * ms, 100 * ms, 150 * ms, 250 * ms, 500 * ms,
 		time.Second, 2500 * ms, 5 * time.Second, 10 * time.Second, 30 * time.Second,
+		time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour,
 	}
 }
 

@@ -327,3 +327,27 @@ func TestDeskOfAnotherName(t *testing.T) {
 		require.Equal(t, desk, m.TakeAsks()[0].Desk)
 	}
 }
+
+// TestNobody: who is told that nobody takes the conversation is told why.
+func TestNobody(t *testing.T) {
+	t.Parallel()
+
+	for reason, status := range map[string]string{
+		signals.ReasonClosed: "offline", signals.ReasonUnavailable: "offline", signals.ReasonDeclined: "busy", signals.ReasonFull: "busy",
+	} {
+		t.Run(reason, func(t *testing.T) {
+			t.Parallel()
+
+			m := machine(routed)
+			tell(m, escalated(0))
+
+			none := word(m, signals.OfferNone, 0, "", time.Second)
+			none.Reason = reason
+			m.Offer(none, at(time.Second))
+
+			told := m.Outbox[len(m.Outbox)-1].Event
+			require.Equal(t, signals.AgentsUnavailable, told.Type)
+			require.Equal(t, status, told.Availability.Status)
+		})
+	}
+}

@@ -316,7 +316,7 @@ func (m *Machine) enterUnserved(offer *signals.Offer, now time.Time) {
 	m.Talk.Unserved = unserved{Number: offer.Number, Round: offer.Round, None: none}
 
 	status := statusBusy
-	if offer.Reason == signals.ReasonClosed {
+	if offer.Reason == signals.ReasonClosed || offer.Reason == signals.ReasonUnavailable {
 		status = reasonOffline
 	}
 

@@ -3,6 +3,8 @@ package policy
 import (
 	"log/slog"
 	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/parleyhq/parley/signals"
 )
@@ -135,6 +137,10 @@ func (a *DeskAgent) validate(f *faults, field string) {
 		f.addf(field+".id", "must be 1 to %d bytes", signals.MaxIDBytes)
 	}
 
+	if strings.ContainsFunc(a.ID, unicode.IsControl) {
+		f.addf(field+".id", "holds control characters")
+	}
+
 	if len(a.Name) > maxName {
 		f.addf(field+".name", "must be at most %d bytes", maxName)
 	}
@@ -156,6 +162,10 @@ func (a *DeskAgent) validate(f *faults, field string) {
 	for i, skill := range a.Skills {
 		if skill == "" || len(skill) > maxSkill {
 			f.addf(index(field+".skills", i), "must be 1 to %d bytes", maxSkill)
+		}
+
+		if strings.ContainsFunc(skill, unicode.IsControl) {
+			f.addf(index(field+".skills", i), "holds control characters")
 		}
 	}
 }

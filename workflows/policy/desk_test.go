@@ -98,6 +98,7 @@ func TestDeskFaults(t *testing.T) {
 		"agent's slots": {func(d *policy.Desk) { d.Agents[0].Slots = -1 }, "desks.support.agents[0].slots"},
 		"status":        {func(d *policy.Desk) { d.Agents[0].Status = "busy" }, "desks.support.agents[0].status"},
 		"skill":         {func(d *policy.Desk) { d.Agents[0].Skills = []string{""} }, "desks.support.agents[0].skills[0]"},
+		"skill's tab":   {func(d *policy.Desk) { d.Agents[0].Skills = []string{"a\tb"} }, "desks.support.agents[0].skills[0]"},
 		"skills":        {func(d *policy.Desk) { d.Agents[0].Skills = make([]string, 21) }, "desks.support.agents[0].skills:"},
 		"priority":      {func(d *policy.Desk) { d.Agents[0].Priority = 1001 }, "desks.support.agents[0].priority"},
 		"name":          {func(d *policy.Desk) { d.Agents[0].Name = strings.Repeat("x", 81) }, "desks.support.agents[0].name"},
