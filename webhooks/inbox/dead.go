@@ -84,9 +84,7 @@ func (in *Inbox) Dead(ctx context.Context, limit int, cursor string) ([]DeadLett
 }
 
 // Retry lets a dead letter wait again, as the newest of its conversation, and
-// returns its new seq; event id and time stay, and it counts as received now:
-// what has a later seq was never received earlier. [ErrNotFound] if id names
-// none.
+// returns its new seq; event id and time stay. [ErrNotFound] if id names none.
 func (in *Inbox) Retry(ctx context.Context, id int64) (int64, error) {
 	r := &revival{in: in, id: id}
 
@@ -106,15 +104,10 @@ type revival struct {
 }
 
 func (r *revival) run(ctx context.Context, tx *sql.Tx) error {
-	var (
-		stored []byte
-		raw    int32
-	)
-
 	err := tx.QueryRowContext(ctx, `
-		SELECT e.source, e.conversation, e.received_at, e.event, coalesce(length(e.raw), 0)
+		SELECT e.source, e.conversation, e.received_at, length(e.event), length(e.event) + coalesce(length(e.raw), 0)
 		FROM inbox_states s JOIN inbox_events e ON e.seq = s.seq WHERE s.seq = ? AND s.state = 'dead'`, r.id).
-		Scan(&r.key.Source, &r.key.Conversation, &r.item.at, &stored, &raw)
+		Scan(&r.key.Source, &r.key.Conversation, &r.item.at, &r.item.size, &r.item.total)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNotFound
 	}
@@ -122,20 +115,6 @@ func (r *revival) run(ctx context.Context, tx *sql.Tx) error {
 	if err != nil {
 		return fmt.Errorf("find dead letter: %w", err)
 	}
-
-	event, err := decode(stored)
-	if err != nil {
-		return err
-	}
-
-	event.ReceivedAt = r.in.config.Now().UTC()
-
-	if stored, err = marshal(&event); err != nil {
-		return err
-	}
-
-	r.item.size = int32(len(stored)) //nolint:gosec // at most 1 MiB
-	r.item.total = r.item.size + raw
 
 	r.in.mu.Lock()
 	r.seq = r.in.window.head + 1
@@ -146,7 +125,7 @@ func (r *revival) run(ctx context.Context, tx *sql.Tx) error {
 		query string
 		args  []any
 	}{
-		{`UPDATE inbox_events SET seq = ?, event = ? WHERE seq = ?`, []any{r.seq, stored, r.id}},
+		{`UPDATE inbox_events SET seq = ? WHERE seq = ?`, []any{r.seq, r.id}},
 		{`DELETE FROM inbox_states WHERE seq = ?`, []any{r.id}},
 	} {
 		if _, err := tx.ExecContext(ctx, statement.query, statement.args...); err != nil {

@@ -64,17 +64,18 @@ func Resume(state *State, under policy.Snapshot) *Machine {
 // Apply takes one event in. Settle must follow when the batch is through:
 // a batch is applied whole before any clock ticks.
 func (m *Machine) Apply(event signals.Event, now time.Time) {
+	// Of a gateway whose clock goes ahead: no clock starts in the future.
+	if event.ReceivedAt.IsZero() || event.ReceivedAt.After(now) {
+		event.ReceivedAt = now
+	}
+
 	if event.At.IsZero() {
 		event.At = event.ReceivedAt
 	}
 
-	if event.At.IsZero() {
-		event.At = now
-	}
-
-	// By its own time, as whoever brought it here has judged it.
+	// By its own time, as whoever brought it here has judged it; a repetition, too,
+	// by the times that the inbox compares.
 	past := m.past(&event)
-	event.At, event.ReceivedAt = m.dated(&event, now)
 
 	if m.seen(&event) {
 		m.Duplicates++
@@ -82,7 +83,7 @@ func (m *Machine) Apply(event signals.Event, now time.Time) {
 		return
 	}
 
-	m.received(&event)
+	m.date(&event, now)
 
 	if ownReport(&event) {
 		m.take(&event, now)

@@ -40,12 +40,9 @@ func (m *Machine) Lapse(event *signals.Event, now time.Time) {
 		return
 	}
 
-	at, _ := m.dated(event, now)
-	if !m.Rules.forward {
-		at = event.At
-		if at.IsZero() || !event.ReceivedAt.IsZero() && at.After(event.ReceivedAt.Add(skew)) {
-			at = event.ReceivedAt
-		}
+	at := event.At
+	if at.IsZero() || !event.ReceivedAt.IsZero() && at.After(event.ReceivedAt.Add(skew)) {
+		at = event.ReceivedAt
 	}
 
 	if !at.After(due) {

@@ -10,8 +10,8 @@ const (
 	// rulesHeed has a conversation take no notice of what a desk said before an
 	// invitation, and a reassignment tried again that the platform did not make.
 	rulesHeed = 3
-	// rulesForward has receipts run forward: a gateway whose clock stepped back
-	// makes nothing look older than what it received before.
+	// rulesForward has receipts run forward: within a session, a gateway whose
+	// clock stepped back makes nothing look older than what it received before.
 	rulesForward = 4
 
 	// newestRules is what a run begins with.

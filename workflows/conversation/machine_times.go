@@ -27,54 +27,49 @@ func clockTime(event *signals.Event) time.Time {
 	return event.At
 }
 
-// tick keeps apart in time what was received one after the other.
-const tick = time.Millisecond
+// stepped is a time of receipt by a gateway's clock that had stepped back, and
+// when it was taken to be.
+type stepped struct {
+	Said  time.Time `json:"said"`
+	Taken time.Time `json:"taken"`
+}
 
-// dated returns when an event happened and when it was received, as far as its
-// times can be believed.
+// date sets the times of an event to what can be believed.
 //
 // The inbox numbers what it accepts, and hands it on in that order. So a time of
 // receipt that lies before an earlier one is that of a gateway whose clock
 // stepped back. Believed, it would put the answer before its question, a
 // visitor's message before the reply that it follows, and a thread before the
-// one that it took the place of. Then the platform's time stands, if it has one,
-// and else Temporal's.
-func (m *Machine) dated(event *signals.Event, now time.Time) (at, received time.Time) {
-	at, received = event.At, event.ReceivedAt
-	own, ahead := at.Equal(received), received.IsZero() || received.After(now)
-
-	// Of a gateway whose clock goes ahead: no clock starts in the future.
-	if ahead {
-		received = now
-	}
-
+// one whose place it took. Then the platform's time stands, if it has one, and
+// else Temporal's.
+//
+// That holds within a session, and against what was received before. A dead
+// letter that is sent again looks the same: where the platform gave no time, it
+// counts as said when it is heard at last.
+func (m *Machine) date(event *signals.Event, now time.Time) {
 	if m.Rules.forward && event.Seq > 0 {
-		switch behind := m.ReceivedAt.Sub(received); {
-		case own:
-			if behind > skew {
-				received = now
-			}
-
-			if (ahead || behind > 0) && !received.After(m.ReceivedAt) {
-				received = m.ReceivedAt.Add(tick)
-			}
-
-			at = received
-		case behind > 0 && at.After(received):
-			received = minTime(at, now)
-		}
+		m.stepBack(event, now)
 	}
 
-	if at.After(received.Add(skew)) {
-		at = received
+	if event.At.After(event.ReceivedAt.Add(skew)) {
+		event.At = event.ReceivedAt
 	}
-
-	return at, received
 }
 
-// received keeps the newest time of receipt.
-func (m *Machine) received(event *signals.Event) {
-	if m.Rules.forward && event.Seq > 0 {
-		m.ReceivedAt = latest(m.ReceivedAt, event.ReceivedAt)
+func (m *Machine) stepBack(event *signals.Event, now time.Time) {
+	behind, own := m.ReceivedAt.Sub(event.ReceivedAt), event.At.Equal(event.ReceivedAt)
+
+	switch {
+	case own && behind > skew:
+		// What came together stays together, and what came later stays later.
+		if !m.Stepped.Said.Equal(event.ReceivedAt) {
+			m.Stepped.Said, m.Stepped.Taken = event.ReceivedAt, latest(now, m.ReceivedAt.Add(time.Microsecond))
+		}
+
+		event.At, event.ReceivedAt = m.Stepped.Taken, m.Stepped.Taken
+	case !own && behind > 0 && event.At.After(event.ReceivedAt):
+		event.ReceivedAt = minTime(event.At, now)
 	}
+
+	m.ReceivedAt = latest(m.ReceivedAt, event.ReceivedAt)
 }

@@ -37,6 +37,7 @@ type State struct {
 	HeardAt time.Time `json:"heard_at,omitzero"`
 	// ReceivedAt is the newest time of receipt of what the inbox sent.
 	ReceivedAt time.Time    `json:"received_at,omitzero"`
+	Stepped    stepped      `json:"stepped,omitzero"`
 	OpenedAt   time.Time    `json:"opened_at,omitzero"`
 	Subject    register     `json:"subject,omitzero"`
 	Property   register     `json:"property,omitzero"`

@@ -98,13 +98,15 @@ func (g *gateway) note() {
 		case order.Kind == signals.OrderCancel:
 			g.told = append(g.told, "called back: "+order.Group)
 		case order.Event.Type == signals.UnrepliedPushed:
-			g.told = append(g.told, fmt.Sprintf("push %d about %s", order.Event.Unreplied.PushTimes, order.Event.Unreplied.Text))
+			g.told = append(g.told, fmt.Sprintf("push %d about %s after %s", order.Event.Unreplied.PushTimes, order.Event.Unreplied.Text,
+				g.now.Sub(epoch()).Round(10*time.Millisecond)))
 		default:
 			g.told = append(g.told, string(order.Event.Type))
 		}
 	}
 
 	g.m.Dispatched(len(g.m.TakeOrders()))
+	g.m = again(g, g.m)
 }
 
 func lived(t fataler, timed bool, what ...received) []string {
@@ -158,7 +160,7 @@ func TestClockOfTheGatewayStepsBack(t *testing.T) {
 }
 
 // TestClockOfTheGatewayDoesNotMatter: whatever it says after the first word, the
-// same is decided, and in the same order. (One that is seconds behind may have a
+// same is decided, and in the same order. (One that is off by seconds may have a
 // clock fire seconds early.)
 func TestClockOfTheGatewayDoesNotMatter(t *testing.T) {
 	t.Parallel()
@@ -199,9 +201,155 @@ func steps(from *rand.Rand) []received {
 		}
 
 		if from.IntN(4) == 0 {
-			off = one(from, 0, 2*time.Second, 5*time.Minute, -5*time.Minute, time.Hour, -time.Hour, 25*time.Hour, -26*time.Hour)
+			off = one(from, 0, 5*time.Minute, -5*time.Minute, time.Hour, -time.Hour, 25*time.Hour, -26*time.Hour)
 		}
 	}
 
 	return out
+}
+
+// TestReceiptsThatAreBelieved: what came at once, by a clock that is right, and
+// what does not come out of the inbox, keep their times.
+func TestReceiptsThatAreBelieved(t *testing.T) {
+	t.Parallel()
+
+	const ms = time.Millisecond
+
+	// numbered is received then, by a platform that gives no times.
+	numbered := func(seq int64, then time.Duration, e signals.Event) signals.Event {
+		e.ID, e.Seq, e.Inbox = fmt.Sprintf("e%d", seq), seq, "one"
+		e.At, e.ReceivedAt = at(then), at(then)
+
+		if e.Message != nil {
+			e.Message.ID = e.ID
+		}
+
+		return e
+	}
+	closes := func() signals.Event { return event(signals.ConversationClosed, "smith", 0) }
+	played := func(now time.Duration, events ...signals.Event) *conversation.Machine {
+		m := machine()
+		for i := range events {
+			m.Apply(events[i], at(now))
+			m = again(t, m)
+		}
+
+		m.Settle(at(now))
+
+		return m
+	}
+	began := numbered(1, 0, says("ann", "Hello", 0))
+
+	for name, tc := range map[string]struct {
+		now    time.Duration
+		events []signals.Event
+		status signals.Status
+		owed   bool
+	}{
+		"numbered in the other order": {
+			time.Second,
+			[]signals.Event{began, numbered(2, 105*ms, closes()), numbered(3, 100*ms, says("ann", "Thanks", 0))},
+			signals.StatusClosing, false,
+		},
+		"a reply that overtook its question": {
+			time.Second,
+			[]signals.Event{numbered(1, 105*ms, says("robot", "Hi", 0)), numbered(2, 100*ms, says("ann", "Hello", 0))},
+			signals.StatusOpen, false,
+		},
+		"of one webhook, by a clock that stepped back": {
+			time.Second,
+			[]signals.Event{
+				began, numbered(2, -time.Hour, says("smith", "Hi", 0)), numbered(3, -time.Hour, says("ann", "My card is lost", 0)),
+			},
+			signals.StatusActive, false,
+		},
+		"of two webhooks, by a clock that stepped back": {
+			time.Second,
+			[]signals.Event{
+				began, numbered(2, -time.Hour, says("smith", "Hi", 0)), numbered(3, ms-time.Hour, says("ann", "My card is lost", 0)),
+			},
+			signals.StatusActive, true,
+		},
+		"by a clock that steps back twice, by less each time than is forgiven": {
+			time.Second,
+			[]signals.Event{
+				numbered(1, 0, says("smith", "Hi", 0)), numbered(2, -4*time.Second, says("smith", "there", 0)),
+				numbered(3, -8*time.Second, says("ann", "Hello", 0)),
+			},
+			signals.StatusActive, true,
+		},
+		"signalled from elsewhere": {
+			time.Minute,
+			[]signals.Event{
+				says("ann", "Hello", 30*time.Second), numbered(1, 10*time.Second, says("smith", "Hi", 0)),
+			},
+			signals.StatusActive, true,
+		},
+		"signalled from elsewhere, later": {
+			time.Minute,
+			[]signals.Event{numbered(1, 30*time.Second, says("ann", "Hello", 0)), says("smith", "Hi", 10*time.Second)},
+			signals.StatusActive, true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			m := played(tc.now, tc.events...)
+			require.Equal(t, tc.status, m.Status)
+			require.Equal(t, tc.owed, m.Episode != nil)
+		})
+	}
+
+	t.Run("repetitions by the times that the inbox compares", func(t *testing.T) {
+		t.Parallel()
+
+		body := func(seq int64, then time.Duration) signals.Event {
+			e := numbered(seq, then, event(signals.TagAdded, "", 0))
+			e.ID, e.Tag = "h:body", &signals.Tag{Name: "vip"}
+
+			return e
+		}
+
+		m := played(time.Second, began, body(2, -time.Hour), body(3, -40*time.Minute))
+		require.EqualValues(t, 3, m.Applied)
+
+		restored := body(1, -40*time.Minute)
+		restored.Inbox = "restored"
+		m.Apply(restored, at(2*time.Second))
+		require.EqualValues(t, 1, m.Duplicates)
+	})
+
+	t.Run("by a platform that gives times", func(t *testing.T) {
+		t.Parallel()
+
+		asks := func(happened, then time.Duration) signals.Event {
+			e := numbered(2, then, says("ann", "Anyone?", 0))
+			e.At = at(happened)
+
+			return e
+		}
+		begun := numbered(1, 0, says("smith", "Hi", 0))
+
+		for name, tc := range map[string]struct {
+			asks       signals.Event
+			now, clock time.Duration
+		}{
+			"which is right, and heard late":        {asks(time.Minute, -time.Hour), 2 * time.Hour, time.Minute},
+			"which is ahead":                        {asks(24*time.Hour, -time.Hour), time.Second, time.Second},
+			"which is ahead of a clock that is not": {asks(2*time.Minute, time.Minute), time.Hour, time.Minute},
+			"which says that it was long ago":       {asks(time.Second, -time.Hour), time.Hour, time.Second},
+		} {
+			require.Equal(t, at(tc.clock), played(tc.now, begun, tc.asks).Episode.ClockAt, name)
+		}
+
+		m := played(time.Second, begun, asks(24*time.Hour, -time.Hour))
+		answer := numbered(3, time.Minute-time.Hour, says("smith", "Yes", 0))
+		answer.At = at(time.Minute)
+		m.Apply(answer, at(time.Minute))
+		require.Equal(t, at(time.Minute), m.ReceivedAt)
+
+		// Of a dead letter that is sent again, too, the times are its own.
+		hello, letter := numbered(1, 0, says("ann", "Hello", 0)), asks(-2*time.Hour, -time.Hour)
+		require.Equal(t, at(-time.Hour), played(time.Second, hello, letter).Episode.ClockAt)
+	})
 }
