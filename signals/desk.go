@@ -72,6 +72,9 @@ type Ask struct {
 	Attempt int64 `json:"attempt,omitempty"`
 	// Agent has or had the conversation.
 	Agent string `json:"agent,omitempty"`
+	// Given, with accepted: the agent did not take it, but somebody else's word or
+	// command gave it to them.
+	Given bool `json:"given,omitempty"`
 	// At is when it was stated.
 	At time.Time `json:"at"`
 	// Need is what a request, declined and expired carry.

@@ -94,8 +94,8 @@ func does(kind signals.Type) string {
 		signals.ConversationTransferred:   "To an agent: assigned to them. To a group: queued there. The pushes go on.",
 		signals.ConversationStatusChanged: "`queued` queues the conversation, `active` with an agent assigns it; else a line in the timeline.",
 		signals.ConversationSummarized:    timeline,
-		signals.EscalationRequested: "Starts or reopens the conversation and queues it; from then on a bot's message is no reply " +
-			"(by default).",
+		signals.EscalationRequested: "Starts or reopens the conversation and queues it, unless an agent has it; from then on a bot's message " +
+			"is no reply (by default).",
 		signals.AssignmentRequested: "Queues the conversation, a new one if need be; the answer names the agent whom the source's desk chose, " +
 			"and an empty one leaves the choice to the platform. Another " +
 			"one before an agent took it says that the hop before failed.",

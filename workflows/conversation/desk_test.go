@@ -351,3 +351,62 @@ func TestNobody(t *testing.T) {
 		})
 	}
 }
+
+// TestGiven: whoever has a conversation by somebody else's doing may be away, and
+// the desk is asked to look.
+func TestGiven(t *testing.T) {
+	t.Parallel()
+
+	assigned := event(signals.AgentAssigned, "", time.Second)
+	assigned.Assignment = &signals.Assignment{AgentID: "smith"}
+	moved := event(signals.ConversationTransferred, "", time.Second)
+	moved.Transfer = &signals.Transfer{AgentIDs: []string{"smith"}}
+	smith := signals.Command{AgentID: "smith"}
+
+	for name, tc := range map[string]struct {
+		take  func(m *conversation.Machine)
+		given bool
+	}{
+		"transferred by the platform": {func(m *conversation.Machine) { tell(m, moved) }, true},
+		"assigned by the platform":    {func(m *conversation.Machine) { tell(m, assigned) }, true},
+		"transferred": {
+			func(m *conversation.Machine) {
+				require.NoError(t, m.Command(signals.TransferUpdate, smith, at(time.Second)))
+			}, true,
+		},
+		"assigned": {func(m *conversation.Machine) {
+			require.NoError(t, m.Command(signals.AssignUpdate, smith, at(time.Second)))
+		}, true},
+		"accepted": {func(m *conversation.Machine) {
+			require.NoError(t, m.Command(signals.AcceptUpdate, smith, at(time.Second)))
+		}, false},
+		"accepted on the platform": {
+			func(m *conversation.Machine) { tell(m, event(signals.AgentAccepted, "smith", time.Second)) }, false,
+		},
+		"answered":         {func(m *conversation.Machine) { tell(m, says("smith", "Hi", time.Second)) }, false},
+		"given and joined": {func(m *conversation.Machine) { tell(m, assigned, joined("smith", 2*time.Second)) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			m := machine(routed)
+			tell(m, escalated(0))
+			tc.take(m)
+			m = again(t, m)
+
+			said := m.Asks[len(m.Asks)-1].Ask
+			require.Equal(t, signals.AskAccepted, said.Kind)
+			require.Equal(t, "smith", said.Agent)
+			require.Equal(t, tc.given, said.Given)
+		})
+	}
+
+	m := machine(routed)
+	tell(m, escalated(0))
+	require.NoError(t, m.Command(signals.TransferUpdate, smith, at(time.Second)))
+
+	gone := word(m, signals.OfferGone, 0, "smith", 2*time.Second)
+	gone.Reason = signals.ReasonOffline
+	m.Offer(gone, at(2*time.Second))
+	require.Equal(t, 62*time.Second, due(m)["reassign"])
+}

@@ -127,8 +127,12 @@ func (m *Machine) assign(t signals.Type, command signals.Command, now time.Time)
 		command.AgentName = prefer(command.AgentName, asked.Name)
 	}
 
-	from := m.Agent
-	m.seize(command, now)
+	from, seize := m.Agent, m.give
+	if t == signals.AgentAccepted {
+		seize = m.claim
+	}
+
+	seize(command.AgentID, command.AgentName, command.AgentNickname, m.against(command.AgentID, now))
 
 	if m.Under.Platform {
 		m.tellPlatform(signals.PlatformCommand{Action: signals.PlatformTransfer, AgentID: command.AgentID, From: from})
@@ -143,8 +147,9 @@ func (m *Machine) assign(t signals.Type, command signals.Command, now time.Time)
 	}, now)
 }
 
-// seize makes an agent the assignee, against all that is known by now.
-func (m *Machine) seize(command signals.Command, now time.Time) {
+// against is from when on an agent is the assignee, against all that is known by
+// now.
+func (m *Machine) against(agent string, now time.Time) time.Time {
 	m.escalatedAt(now)
 
 	newest := latest(m.QueuedAt, m.ClaimsFloor)
@@ -153,11 +158,11 @@ func (m *Machine) seize(command signals.Command, now time.Time) {
 	}
 
 	at := latest(now, newest.Add(time.Nanosecond))
-	if who := m.member(command.AgentID); !who.LeftAt.Before(at) {
+	if who := m.member(agent); !who.LeftAt.Before(at) {
 		at = who.LeftAt.Add(time.Nanosecond)
 	}
 
-	m.claim(command.AgentID, command.AgentName, command.AgentNickname, at)
+	return at
 }
 
 func (m *Machine) snoozeUntil(command signals.Command, now time.Time) {

@@ -93,7 +93,7 @@ func (m *Machine) statement() signals.Ask {
 	case m.Decided || m.Close != nil:
 		return signals.Ask{Kind: signals.AskRelease, Reason: "closed"}
 	case m.Agent != "":
-		return signals.Ask{Kind: signals.AskAccepted, Agent: m.Agent}
+		return signals.Ask{Kind: signals.AskAccepted, Agent: m.Agent, Given: m.given(m.Agent)}
 	case m.waiting():
 		return signals.Ask{Kind: signals.AskRequest, Need: m.need()}
 	case m.Snooze != nil:

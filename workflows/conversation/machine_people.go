@@ -203,6 +203,23 @@ func (m *Machine) claim(id, name, nickname string, at time.Time) {
 	who.ReceivedAt = latest(who.ReceivedAt, m.receivedAt)
 }
 
+// give is a claim that somebody else makes for an agent, who need not be there.
+func (m *Machine) give(id, name, nickname string, at time.Time) {
+	m.claim(id, name, nickname, at)
+
+	if id != "" {
+		who := m.member(id)
+		who.GivenAt = latest(who.GivenAt, at)
+	}
+}
+
+// given reports whether an agent's newest claim is somebody else's doing.
+func (m *Machine) given(id string) bool {
+	who := m.find(id)
+
+	return who != nil && !who.GivenAt.IsZero() && !who.claimed().After(who.GivenAt)
+}
+
 // assignee is the present agent with the newest claim; where nobody claims, the
 // one who spoke first. Claims from before a transfer to a group are void.
 func (m *Machine) assignee() string {

@@ -134,7 +134,7 @@ func (m *Machine) enterTransfer(event *signals.Event) {
 	m.escalatedAt(event.At)
 
 	for _, agent := range transfer.AgentIDs {
-		m.claim(agent, "", "", event.At)
+		m.give(agent, "", "", event.At)
 	}
 
 	if len(transfer.AgentIDs) > 0 {
@@ -189,7 +189,11 @@ func (m *Machine) enterAssignment(event *signals.Event) {
 		id, name, nickname = event.Actor.ID, event.Actor.Name, event.Actor.Nickname
 	}
 
-	m.claim(id, name, nickname, event.At)
+	if event.Type == signals.AgentAssigned {
+		m.give(id, name, nickname, event.At)
+	} else {
+		m.claim(id, name, nickname, event.At)
+	}
 }
 
 // escalatedAt keeps the earliest escalation: what a bot says from then on is

@@ -64,7 +64,7 @@ func (m *Machine) transfer(command signals.Command, now time.Time) {
 	if agent != "" {
 		moved.AgentIDs = []string{agent}
 
-		m.seize(command, now)
+		m.give(command.AgentID, command.AgentName, command.AgentNickname, m.against(command.AgentID, now))
 
 		moved.PlatformAction = m.tellPlatform(signals.PlatformCommand{
 			Action: signals.PlatformTransfer, AgentID: command.AgentID, From: from,

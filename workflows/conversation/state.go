@@ -161,6 +161,8 @@ type member struct {
 	// ClaimedAt is the newest assignment or acceptance that makes an agent the
 	// assignee.
 	ClaimedAt time.Time `json:"claimed_at,omitzero"`
+	// GivenAt is the newest of them that was somebody else's doing.
+	GivenAt time.Time `json:"given_at,omitzero"`
 	// SpokeAt is the first public message since the claims before were voided,
 	// by which an uninvited agent takes a conversation that nobody has; LastAt
 	// is the newest.

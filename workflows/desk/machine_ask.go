@@ -185,7 +185,7 @@ func (m *Machine) state(t *talk, ask *signals.Ask, at stamp) {
 	case signals.AskDeclined, signals.AskExpired:
 		m.declined(t, ask, attempt, another, at)
 	case signals.AskAccepted:
-		m.accepted(t, who, stampOf(ask.At), at)
+		m.accepted(t, who, ask, at)
 	case signals.AskRelease:
 		m.released(t, at)
 	}
@@ -279,7 +279,7 @@ func (m *Machine) declined(t *talk, ask *signals.Ask, attempt int64, another boo
 }
 
 // accepted: an agent has it, offered or not, as was said then.
-func (m *Machine) accepted(t *talk, who string, said, at stamp) {
+func (m *Machine) accepted(t *talk, who string, ask *signals.Ask, at stamp) {
 	m.measureWait(t, at)
 	m.counts.Accepted++
 
@@ -299,8 +299,9 @@ func (m *Machine) accepted(t *talk, who string, said, at stamp) {
 	t.begin()
 	t.Asked, t.First, t.Guess, t.AgentGone = 0, 0, 0, false
 
-	// What the conversation was told before, it may have passed on the way.
-	if a := m.seat(who); a.Removed || a.Status == signals.AgentOffline && a.StatusAt > said {
+	// What the conversation was told before, it may have passed on the way. Who
+	// takes a conversation is there; who is given it need not be.
+	if a := m.seat(who); a.Removed || a.Status == signals.AgentOffline && (a.StatusAt > stampOf(ask.At) || m.Rules.given && ask.Given) {
 		t.AgentGone = true
 		m.owe(t, owesGone)
 	}

@@ -12,9 +12,12 @@ const (
 	// rulesLost: a desk that has anybody looks every minute who of them is not listed
 	// among the open conversations.
 	rulesLost = 3
+	// rulesPause: the pause after a round begins when the last who was asked in it
+	// did not take it; and who was given to an agent who is offline, is told so.
+	rulesPause = 4
 
 	// newestRules is what a run begins with.
-	newestRules = rulesLost
+	newestRules = rulesPause
 )
 
 // Rules says by which rules a [Machine] decides; [RulesFor] makes them.
@@ -24,9 +27,14 @@ type Rules struct {
 	unheard bool
 	// lost: the desk looks who of its conversations is not open any more.
 	lost bool
+	// pause: an invitation in a pause ends it, and the next begins after it.
+	pause bool
+	// given: an agent who was offline before, and did not take a conversation but
+	// was given it, is gone.
+	given bool
 }
 
 // RulesFor returns the rules of a version, as a run recorded it when it began.
 func RulesFor(version int) Rules {
-	return Rules{unheard: version > rulesPlain, lost: version > rulesUnheard}
+	return Rules{unheard: version > rulesPlain, lost: version > rulesUnheard, pause: version > rulesLost, given: version > rulesLost}
 }

@@ -169,7 +169,7 @@ func (m *Machine) endRound(t *talk, at stamp) bool {
 
 	switch {
 	case t.Told == "" && t.Round < t.terms.Rounds:
-		t.RoundTold = t.Round
+		t.RoundTold, t.RoundEmpty = t.Round, len(t.tried) == 0
 		t.Rest = max(at.plus(t.terms.Pause), 1)
 		m.owe(t, owesRound)
 
@@ -204,6 +204,11 @@ func (m *Machine) offer(t *talk, a *agent, at stamp) {
 
 	if t.First == 0 {
 		t.First = at
+	}
+
+	// The pause comes after the last who was asked.
+	if m.Rules.pause {
+		t.Rest = 0
 	}
 
 	m.occupy(t, a.ID, offered, at)

@@ -143,6 +143,10 @@ func (m *Machine) message(t *talk, what owed, at stamp) signals.Offer {
 		offer.Kind, offer.Round, offer.Reason, offer.Free = signals.OfferNone, t.Round, t.Told, m.another(t, at)
 	case owesRound:
 		offer.Kind, offer.Round = signals.OfferRound, t.RoundTold
+
+		if t.RoundEmpty {
+			offer.Reason = signals.ReasonUnavailable
+		}
 	case owesFree:
 		offer.Kind, offer.Agent, offer.Free = signals.OfferFree, t.Agent, m.another(t, at)
 	case owesCheck:

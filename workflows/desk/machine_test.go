@@ -78,7 +78,7 @@ func TestNobodyAccepts(t *testing.T) {
 	t.Parallel()
 
 	s := newScene(t)
-	require.Equal(t, []string{"1 round 1"}, s.say(1, request, ""))
+	require.Equal(t, []string{"1 round 1 unavailable"}, s.say(1, request, ""))
 	require.Equal(t, []string{"1 none unavailable"}, s.pass(20*time.Second))
 	require.Empty(t, s.say(1, request, ""), "not again at once")
 	require.Empty(t, s.pass(19*time.Second))
@@ -90,6 +90,53 @@ func TestNobodyAccepts(t *testing.T) {
 	s.status("a", signals.AgentNotAccepting)
 	require.Equal(t, []string{"1 round 1"}, s.say(1, declined, "a", func(need *signals.Need) { need.Skills = []string{"x"} }))
 	require.Equal(t, []string{"1 offer b"}, s.put("b", func(word *signals.AgentWord) { word.Skills = []string{"x"} }))
+}
+
+// TestPauseAfterTheLast: an agent who becomes free within the pause is asked in the
+// round before it, and nobody is asked again before there was a pause after that.
+func TestPauseAfterTheLast(t *testing.T) {
+	t.Parallel()
+
+	s := newScene(t, staff(1, "a", "b"))
+	s.say(9, accepted, "b")
+	require.Equal(t, []string{"1 offer a"}, s.say(1, request, ""))
+	require.Equal(t, []string{"1 round 1"}, s.say(1, expired, "a"))
+	s.pass(10 * time.Second)
+	require.Equal(t, []string{"1 offer b"}, s.say(9, release, ""))
+	s.pass(30 * time.Second)
+	s.restart()
+	require.Equal(t, []string{"1 round 1"}, s.say(1, expired, "b"))
+	require.Empty(t, s.pass(19*time.Second))
+	require.Len(t, s.pass(time.Second), 1, "the second round")
+
+	// Waiting on after a none, the same.
+	s.say(1, expired, "a")
+	require.Equal(t, []string{"1 none declined"}, s.say(1, expired, "b"))
+	s.pass(50 * time.Second)
+	require.Equal(t, []string{"1 offer c"}, s.put("c", func(*signals.AgentWord) {}))
+	s.pass(30 * time.Second)
+	require.Empty(t, s.say(1, expired, "c"))
+	require.Empty(t, s.pass(59*time.Second))
+	require.Len(t, s.pass(time.Second), 1)
+}
+
+// TestGivenToSomebodyWhoIsOffline: who takes a conversation is there; who is given
+// it need not be, and the conversation is told.
+func TestGivenToSomebodyWhoIsOffline(t *testing.T) {
+	t.Parallel()
+
+	for given, want := range map[bool][]string{true: {"1 gone b offline"}, false: nil} {
+		s := newScene(t, staff(1, "a", "b"))
+		s.status("b", signals.AgentOffline)
+		s.pass(time.Minute)
+
+		s.numbers[key(1)]++
+		ask := s.ask(1, accepted, "b")
+		ask.Given = given
+		s.Apply(ask, s.now)
+		require.Equal(t, want, s.hear())
+		require.Equal(t, 1, s.load("b"))
+	}
 }
 
 // TestWithoutPause: all rounds are over at once, and the desk does not spin.
@@ -235,7 +282,7 @@ func TestSkills(t *testing.T) {
 	require.Equal(t, []string{"1 offer a"}, s.say(1, request, "", need("billing")))
 	s.say(1, accepted, "a")
 	require.Empty(t, s.say(2, request, "", need("german", "billing", "german")))
-	require.Equal(t, []string{"3 round 1"}, s.say(3, request, "", need("french")), "nobody knows it")
+	require.Equal(t, []string{"3 round 1 unavailable"}, s.say(3, request, "", need("french")), "nobody knows it")
 	require.Equal(t, []string{"4 offer b"}, s.say(4, request, ""))
 	s.say(4, accepted, "b")
 
@@ -638,7 +685,7 @@ func TestUnreached(t *testing.T) {
 	require.Len(t, s.TakeOffers(9, s.now), 1)
 	s.DispatchedBut(nil, []signals.Key{key(1)}, s.now)
 	require.Empty(t, s.pass(14*time.Second))
-	require.Equal(t, []string{"1 round 1"}, s.pass(time.Second))
+	require.Equal(t, []string{"1 round 1 unavailable"}, s.pass(time.Second))
 }
 
 // TestStartedEmpty: a desk that was terminated asks those it may still have, and

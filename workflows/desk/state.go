@@ -149,6 +149,8 @@ type talk struct {
 	NoneAt stamp  `json:"none_at,omitempty"`
 	// RoundTold is the newest round of which it was told that nobody took it.
 	RoundTold int `json:"round_told,omitempty"`
+	// RoundEmpty: nobody could be asked in that one.
+	RoundEmpty bool `json:"round_empty,omitempty"`
 
 	// Agent has a slot for it since From, and may think until Until.
 	Agent string `json:"agent,omitempty"`

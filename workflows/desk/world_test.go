@@ -3,6 +3,7 @@ package desk_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -142,7 +143,7 @@ func told(said desk.Addressed) string {
 	case signals.OfferNone:
 		text += " " + said.Offer.Reason
 	case signals.OfferRound:
-		text += fmt.Sprintf(" %d", said.Offer.Round)
+		text = strings.TrimSpace(fmt.Sprintf("%s %d %s", text, said.Offer.Round, said.Offer.Reason))
 	case signals.OfferFree:
 		text += fmt.Sprintf(" %v", said.Offer.Free)
 	case signals.OfferCheck:
