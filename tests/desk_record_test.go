@@ -71,6 +71,8 @@ func TestRecordDesk(t *testing.T) {
 		{"cancelled", 1, deskCancelled},
 		{"continued-after-a-day", 2, deskContinued},
 		{"terminated", 1, deskTerminated},
+		{"paused", 1, deskPaused},
+		{"given", 1, deskGiven},
 	} {
 		t.Run(path.name, func(t *testing.T) {
 			t.Parallel()
@@ -353,4 +355,38 @@ func deskTerminated(s *deskStage) {
 	s.skipTime(s.t, signals.DeskWorkflowID(s.name), 2) // it may look for those who survived first
 	s.hears(4, signals.OfferAgent, "a")
 	s.tell(s.ask(4, 2, signals.AskAccepted, "a"))
+}
+
+// deskPaused: b becomes free within the pause, and the next comes after b.
+func deskPaused(s *deskStage) {
+	s.tell(s.ask(8, 1, signals.AskAccepted, "c"), s.ask(9, 1, signals.AskAccepted, "b"), s.ask(1, 1, signals.AskRequest, ""))
+	s.hears(1, signals.OfferAgent, "a")
+	s.tell(s.ask(1, 2, signals.AskExpired, "a"))
+	s.hears(1, signals.OfferRound, "")
+	s.tell(s.ask(9, 2, signals.AskRelease, ""))
+	s.hears(1, signals.OfferAgent, "b")
+	time.Sleep(400 * time.Millisecond) // longer than a pause
+	s.tell(s.ask(1, 3, signals.AskExpired, "b"))
+	require.Eventually(s.t, func() bool {
+		s.mutex.Lock()
+		defer s.mutex.Unlock()
+
+		last := s.said[len(s.said)-1].Offer
+
+		return last.Kind == signals.OfferAgent && last.Round == 2
+	}, 40*time.Second, 20*time.Millisecond)
+}
+
+// deskGiven: a conversation is given to somebody who is offline.
+func deskGiven(s *deskStage) {
+	s.tell(s.ask(1, 1, signals.AskAccepted, "a"))
+
+	var agent signals.DeskAgent
+
+	s.command(signals.AgentUpdate, signals.AgentWord{ID: "b", Status: signals.AgentOffline}, &agent)
+
+	given := s.ask(1, 2, signals.AskAccepted, "b")
+	given.Given = true
+	s.tell(given)
+	s.hears(1, signals.OfferGone, "b")
 }
