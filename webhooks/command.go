@@ -257,18 +257,25 @@ func decodeField(name string, raw json.RawMessage, target any) error {
 		return commandProblem(err)
 	}
 
+	text, ok := target.(*string)
+	if !ok {
+		return nil
+	}
+
 	limit := maxWord
 	if name == "text" || name == "reason" {
 		limit = signals.MaxTextBytes
 	}
 
-	if text, ok := target.(*string); ok && len(*text) > limit {
+	if len(*text) > limit {
 		return invalid(name, "is longer than "+strconv.Itoa(limit)+" bytes")
 	}
 
-	// Lists are asked by them, and take no control characters.
-	if text, ok := target.(*string); ok && slices.Contains([]string{"agent_id", "group_id", "skill"}, name) && !queryable(*text) {
-		return invalid(name, "holds control characters")
+	switch name {
+	case "agent_id", "group_id", "skill": // lists are asked by them
+		if !queryable(*text) {
+			return invalid(name, "holds control characters")
+		}
 	}
 
 	return nil
