@@ -96,6 +96,9 @@ type Need struct {
 	Head bool `json:"head,omitempty"`
 	// Not is tried last: the agent it was taken from.
 	Not string `json:"not,omitempty"`
+	// Again is asked first, if there is room: the agent who had it when it was
+	// closed, and whom a visitor who goes on would like to have again.
+	Again string `json:"again,omitempty"`
 	// Only is the one agent that was asked for by name; nobody else is tried.
 	Only string `json:"only,omitempty"`
 	// Visitor is the returning visitor's id, for the agent who had it last.

@@ -176,7 +176,10 @@ func TestAnswersOfPypestream(t *testing.T) {
 	require.Equal(t, "busy", loans["status"])
 	require.Equal(t, true, loans["available"])
 
-	// Whoever ends and asks again, in the same words, is at the end of the line.
+	// Whoever ends and asks again, in the same words, is at the end of the line, in
+	// another session: at once, while the one before could still be reopened.
+	second := func(v signals.View) bool { return v.Session == 2 && v.Status == signals.StatusQueued }
+
 	parley.pypestream(http.MethodPost, "conversations/b/end", []byte("{}")).nothing(t)
 
 	renewed := parley.escalates("b", "cards")
@@ -184,7 +187,16 @@ func TestAnswersOfPypestream(t *testing.T) {
 	require.NotEqual(t, ids["b"], renewed.id)
 	require.Equal(t, renewed.id, parley.escalates("b", "cards").id)
 
-	// And so it is in the next session.
+	b := signals.Key{Source: "pypestream", Conversation: "b"}
+	require.Nil(t, parley.eventually(b, 10*time.Second, "the second session", second).Ticket)
+
+	var before signals.View
+
+	parley.answer(http.MethodGet, conversationPath(b)+"?session=1", nil, &before)
+	require.NotNil(t, before.Ticket)
+	require.Equal(t, signals.StatusClosed, before.Status)
+
+	// And so it is when the ticket is made.
 	parley.pypestream(http.MethodPost, "conversations/d/end", []byte("{}")).nothing(t)
 	parley.eventually(signals.Key{Source: "pypestream", Conversation: "d"}, 15*time.Second, "closed with a ticket", withTicket)
 
@@ -192,8 +204,7 @@ func TestAnswersOfPypestream(t *testing.T) {
 	renewed.queued(t, 3)
 	require.NotEqual(t, ids["d"], renewed.id)
 	require.Equal(t, renewed.id, parley.escalates("d", "cards").id)
-	parley.eventually(signals.Key{Source: "pypestream", Conversation: "d"}, 10*time.Second, "the second session",
-		func(v signals.View) bool { return v.Session == 2 && v.Status == signals.StatusQueued })
+	parley.eventually(signals.Key{Source: "pypestream", Conversation: "d"}, 10*time.Second, "the second session", second)
 }
 
 // TestAnswersWithoutTemporal: a platform is answered whatever hangs or is gone,

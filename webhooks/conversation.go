@@ -170,7 +170,8 @@ func (s *Server) stored(ctx context.Context, key signals.Key, session int) (sign
 }
 
 // query repeats within its patience while no worker has asked for work yet, as
-// right after a start, or the run has not got through its first task.
+// right after a start, the run has not got through its first task, or it made way
+// for the next one before it could answer.
 func (s *Server) query(ctx context.Context, key signals.Key, name string) (*client.QueryWorkflowWithOptionsResponse, error) {
 	const pause = 100 * time.Millisecond
 
@@ -182,13 +183,16 @@ func (s *Server) query(ctx context.Context, key signals.Key, name string) (*clie
 		})
 
 		_, idle := errors.AsType[*serviceerror.FailedPrecondition](err)
-		if _, starting := errors.AsType[*serviceerror.QueryFailed](err); !idle && !starting {
+		_, starting := errors.AsType[*serviceerror.QueryFailed](err)
+		followed := err == nil && answer.QueryRejected.GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW
+
+		if !idle && !starting && !followed {
 			return answer, err
 		}
 
 		select {
 		case <-ctx.Done():
-			return nil, err
+			return answer, err
 		case <-time.After(pause):
 		}
 	}

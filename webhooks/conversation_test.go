@@ -141,6 +141,16 @@ func TestConversationThatIsNotThere(t *testing.T) {
 	require.Contains(t, p.Detail, "2 events wait")
 }
 
+// TestConversationThatContinuesAsNew answers from its next run.
+func TestConversationThatContinuesAsNew(t *testing.T) {
+	t.Parallel()
+
+	e := newEdge(t)
+	e.running["conversation:shop:c"] = signals.View{ID: "c", Source: "shop", Session: 2, Status: signals.StatusOpen}
+	e.followed.Store(2)
+	require.Contains(t, e.do(http.MethodGet, "/v1/conversations/shop/c", "").body, `"session":2`)
+}
+
 func TestConversationThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 

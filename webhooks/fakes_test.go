@@ -115,12 +115,14 @@ type world struct {
 	running    map[string]signals.View
 	statements map[string]signals.Statement
 	queryErr   error
-	listErr    error
-	queries    []string
-	updates    []client.UpdateWorkflowOptions
-	answer     func(client.UpdateWorkflowOptions) (signals.Answer, error)
-	healthy    error
-	database   error
+	// followed is how many questions find a run that has made way for the next.
+	followed atomic.Int32
+	listErr  error
+	queries  []string
+	updates  []client.UpdateWorkflowOptions
+	answer   func(client.UpdateWorkflowOptions) (signals.Answer, error)
+	healthy  error
+	database error
 }
 
 // call is one webhook as the inbox got it.
@@ -371,6 +373,10 @@ func (w *world) QueryWorkflowWithOptions(
 	w.mu.Unlock()
 
 	switch {
+	case w.followed.Add(-1) >= 0:
+		return &client.QueryWorkflowWithOptionsResponse{
+			QueryRejected: &query.QueryRejected{Status: enums.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW},
+		}, nil
 	case errors.Is(err, context.DeadlineExceeded):
 		<-ctx.Done()
 

@@ -247,7 +247,7 @@ func TestConfigWithoutAFile(t *testing.T) {
 	require.Empty(t, shown.File)
 
 	for _, row := range append(shown.Environment, shown.Settings...) {
-		require.Contains(t, []string{"default", "default of twt"}, row.Source, row.Name)
+		require.Contains(t, []string{"default", "default of twt", "default of pypestream"}, row.Source, row.Name)
 	}
 
 	stdout, _, err = runConfig(t, map[string]string{})

@@ -116,7 +116,7 @@ func tellAsk(said *conversation.DeskAsk) string {
 			words = append(words, "priority", strconv.Itoa(need.Priority))
 		}
 
-		for _, part := range [][2]string{{"not", need.Not}, {"only", need.Only}, {"skills", strings.Join(need.Skills, " ")}} {
+		for _, part := range [][2]string{{"not", need.Not}, {"again", need.Again}, {"only", need.Only}, {"skills", strings.Join(need.Skills, " ")}} {
 			if part[1] != "" {
 				words = append(words, part[0], part[1])
 			}
@@ -141,7 +141,11 @@ func (p *player) checkBefore(want *before, where string) {
 		}
 	}
 
-	require.Contains(p, last, "reason "+want.Reason, where)
+	if want.Reason == "" {
+		require.NotContains(p, last, "reason", where)
+	} else {
+		require.Contains(p, last, "reason "+want.Reason, where)
+	}
 }
 
 func equal[V any](p *player, want *V, got V, where, what string) {

@@ -40,6 +40,8 @@ type fleet struct {
 	mail  []letter
 	count int
 	told  []string
+	// naming is whom what goes on says to have a conversation.
+	naming string
 }
 
 // chat is one conversation, through all its sessions.
@@ -48,10 +50,12 @@ type chat struct {
 	machine *conversation.Machine
 	// begin is what the session before left behind.
 	begin signals.Start
-	// holder has it; invited tells that it came by an invitation.
-	holder   string
-	invited  bool
-	accepted int
+	// holder has it; fact tells that somebody said so by name, a person or the
+	// platform. All else is the desk's doing, and within the slots.
+	holder string
+	fact   bool
+	// closed are those who were named since it was closed.
+	closed []string
 }
 
 // letter is one message on its way, to a desk or to a conversation.
@@ -155,7 +159,7 @@ func (f *fleet) apply(c *chat, kind signals.Type, who string, change func(e *sig
 		}
 
 		c.machine = conversation.NewMachine(c.key(), c.key().WorkflowID(), c.begin, f.under)
-		c.accepted, c.holder, c.invited = 0, "", false
+		c.holder, c.fact, c.closed = "", false, nil
 	}
 
 	f.tellf("%s: %s by %s", c.id, kind, who)
@@ -178,28 +182,25 @@ func (f *fleet) command(c *chat, name string, command signals.Command) {
 // collect hands out what a conversation says, and may start its run anew.
 func (f *fleet) collect(c *chat) {
 	m := c.machine
-	view := m.View("", true)
-	accepted := 0
-
-	for i := range view.Invitations {
-		if view.Invitations[i].Outcome == "accepted" {
-			accepted++
-		}
-	}
+	view := m.View("", false)
 
 	holder := view.Agent
 	if view.Status == signals.StatusClosing || view.Status == signals.StatusClosed {
-		holder = "" // closed, it takes no slot; who has it when it is reopened has it by that
+		holder = "" // closed, it takes no slot
 	}
 
-	if holder != c.holder {
-		last := len(view.Invitations) - 1
-		c.holder = holder
-		c.invited = accepted != c.accepted && holder != "" && view.Invitations[last].AgentID == holder &&
-			view.Invitations[last].Outcome == "accepted"
+	switch {
+	case view.Status == signals.StatusClosing:
+		c.closed = append(c.closed, f.naming)
+	case holder != c.holder && holder != "":
+		c.fact = f.naming != "" || slices.Contains(c.closed, holder)
+		c.closed = nil
+	default:
+		c.closed = nil
 	}
 
-	c.accepted = accepted
+	c.holder = holder
+
 	m.Dispatched(len(m.TakeOrders()))
 
 	asks := slices.Clone(m.TakeAsks())
@@ -312,7 +313,8 @@ func (f *fleet) empty(name string) {
 	}
 }
 
-// checkSlots wants that no agent has more by invitations than slots.
+// checkSlots wants that no agent is asked for, or has, more than the slots, but for
+// what was given by name.
 func (f *fleet) checkSlots() {
 	if f.faulty {
 		return // a desk that lost everything knows its slots again only by and by
@@ -329,7 +331,7 @@ func (f *fleet) checkSlots() {
 			load[asked]++
 		}
 
-		if c.invited {
+		if !c.fact {
 			load[c.holder]++
 		}
 	}

@@ -70,7 +70,7 @@ func (f *fleet) pass(d time.Duration) {
 			f.empty(name)
 		}
 
-		if !f.now.Before(to) {
+		if !f.now.Before(to) && !(f.quiet && len(f.mail) > 0) {
 			return
 		}
 	}
@@ -111,7 +111,7 @@ func (f *fleet) helpful() {
 		}
 
 		if view.Agent != "" && view.Unreplied {
-			f.apply(c, signals.MessageReceived, view.Agent, nil)
+			f.named(view.Agent, func() { f.apply(c, signals.MessageReceived, view.Agent, nil) })
 		}
 	}
 }

@@ -125,6 +125,7 @@ type expected struct {
 
 // before is what a scenario expects of the session before the present one.
 type before struct {
+	// Reason is empty where the platform gave none.
 	Reason    string `yaml:"reason"`
 	Unreplied bool   `yaml:"unreplied"`
 }

@@ -96,21 +96,33 @@ func (f *fleet) step() {
 	case 3, 4:
 		f.apply(c, signals.MessageReceived, "ann", nil)
 	case 5:
-		f.apply(c, signals.MessageReceived, holder, nil)
+		f.named(holder, func() { f.apply(c, signals.MessageReceived, holder, nil) })
 	case 6, 7, 8:
 		f.command(c, signals.AcceptUpdate, signals.Command{AgentID: invited})
 	case 9:
 		f.command(c, signals.DeclineUpdate, signals.Command{AgentID: invited})
 	case 10:
-		f.command(c, one(f.from, signals.AcceptUpdate, signals.AssignUpdate), signals.Command{AgentID: agent})
+		if f.from.IntN(2) == 0 {
+			f.command(c, signals.AcceptUpdate, signals.Command{AgentID: agent})
+		} else {
+			f.named(agent, func() { f.command(c, signals.AssignUpdate, signals.Command{AgentID: agent}) })
+		}
 	case 11:
-		f.command(c, signals.TransferUpdate, signals.Command{AgentID: one(f.from, "", agent), Desk: one(f.from, support, overflow)})
+		f.named(agent, func() {
+			f.command(c, signals.TransferUpdate, signals.Command{AgentID: one(f.from, "", agent), Desk: one(f.from, support, overflow)})
+		})
 	case 12:
-		f.apply(c, signals.AgentAccepted, agent, nil)
+		f.named(agent, func() { f.apply(c, signals.AgentAccepted, agent, nil) })
 	case 13:
+		f.now = f.now.Add(time.Millisecond) // at the very time of a command it would be the older one
 		f.apply(c, signals.ConversationClosed, "", nil)
 	case 14:
-		f.command(c, one(f.from, signals.CloseUpdate, signals.ReopenUpdate, signals.SnoozeUpdate, signals.EscalateUpdate), signals.Command{})
+		f.command(c, one(f.from, signals.CloseUpdate, signals.SnoozeUpdate, signals.EscalateUpdate), signals.Command{})
+
+		// It takes the close back, for the agent, too.
+		if f.from.IntN(4) == 0 {
+			f.named(holder, func() { f.command(c, signals.ReopenUpdate, signals.Command{}) })
+		}
 	case 15:
 		name := f.deskOf(agent)
 		f.word(name, signals.AgentWord{ID: agent, Status: one(f.from, signals.AgentAccepting, signals.AgentAccepting,
@@ -119,7 +131,10 @@ func (f *fleet) step() {
 		f.remove(agent)
 	case 17:
 		who, kind := one(f.from, "ann", holder), one(f.from, signals.ParticipantLeft, signals.ParticipantJoined)
-		f.apply(c, kind, "", func(e *signals.Event) { e.Participant = &signals.Participant{ID: who, Role: actor(who).Role} })
+
+		f.named(who, func() {
+			f.apply(c, kind, "", func(e *signals.Event) { e.Participant = &signals.Participant{ID: who, Role: actor(who).Role} })
+		})
 	case 18:
 		f.terminate(c)
 	case 19:
@@ -133,6 +148,13 @@ func (f *fleet) step() {
 			}
 		}
 	}
+}
+
+// named does what says by name who has a conversation.
+func (f *fleet) named(agent string, do func()) {
+	f.naming = agent
+	do()
+	f.naming = ""
 }
 
 func (f *fleet) deskOf(agent string) string {

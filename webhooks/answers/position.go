@@ -105,12 +105,25 @@ func (f *Finder) statement(ctx context.Context, q *Query) (signals.Statement, er
 	return f.settled(ctx, q.Key)
 }
 
+// settled asks the conversation once it has everything. A session that is closed
+// for good is over in a moment, and the next one may follow it.
 func (f *Finder) settled(ctx context.Context, key signals.Key) (signals.Statement, error) {
 	if err := f.config.Conversations.Settled(ctx, key); err != nil {
 		return signals.Statement{}, err
 	}
 
-	return f.config.Conversations.Statement(ctx, key)
+	for pause := firstPause; ; pause = min(2*pause, maxPause) {
+		said, err := f.config.Conversations.Statement(ctx, key)
+		if err != nil || said.Status != signals.StatusClosed {
+			return said, err
+		}
+
+		select {
+		case <-ctx.Done():
+			return said, nil
+		case <-time.After(pause):
+		}
+	}
 }
 
 // otherSkill reports whether a conversation waits for another skill than is asked

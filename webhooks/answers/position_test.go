@@ -76,6 +76,15 @@ func TestPosition(t *testing.T) {
 			0,
 		},
 		{
+			"the session before is just over",
+			func(w *world) {
+				over := signals.Statement{Session: 1, Status: signals.StatusClosed, ClosedAt: lifted, Kind: signals.AskRelease}
+				w.before = []signals.Statement{over, over}
+			},
+			dialect.Found{Session: 2, Position: 3, WaitSeconds: new(int64(90))},
+			60 * time.Millisecond,
+		},
+		{
 			"a wait that nobody knows is the last known",
 			func(w *world) {
 				w.positions = []signals.DeskPosition{in(signals.DeskHasNone, 2, nil, 2, 7)}

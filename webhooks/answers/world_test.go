@@ -35,7 +35,9 @@ type world struct {
 	positions []signals.DeskPosition
 	asked     int
 
-	said    signals.Statement
+	said signals.Statement
+	// before is what the conversation says first, once each.
+	before  []signals.Statement
 	gone    bool
 	closed  int
 	settled int
@@ -190,6 +192,13 @@ func (w *world) Statement(ctx context.Context, _ signals.Key) (signals.Statement
 
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
+	if len(w.before) > 0 {
+		said := w.before[0]
+		w.before = w.before[1:]
+
+		return said, ctx.Err()
+	}
 
 	return w.said, ctx.Err()
 }

@@ -249,6 +249,8 @@ func (b *Board) query(ctx context.Context, desk string, into any, query string, 
 		})
 
 		switch {
+		case err == nil && answer.QueryRejected.GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW:
+			err = errNotRunning // the next run answers
 		case err == nil && answer.QueryRejected != nil, is[*serviceerror.NotFound](err):
 			return errNotRunning
 		case err == nil:

@@ -41,10 +41,10 @@ func (c *cluster) QueryWorkflowWithOptions(
 	c.mu.Unlock()
 
 	answer, err := c.answer(request)
-	if errors.Is(err, errEnded) {
-		return &client.QueryWorkflowWithOptionsResponse{
-			QueryRejected: &query.QueryRejected{Status: enums.WORKFLOW_EXECUTION_STATUS_TERMINATED},
-		}, nil
+	if status, ended := map[error]enums.WorkflowExecutionStatus{
+		errEnded: enums.WORKFLOW_EXECUTION_STATUS_TERMINATED, errFollowed: enums.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW,
+	}[err]; ended {
+		return &client.QueryWorkflowWithOptionsResponse{QueryRejected: &query.QueryRejected{Status: status}}, nil
 	}
 
 	if err != nil {
@@ -108,8 +108,9 @@ func (c *cluster) pass(d time.Duration) {
 }
 
 var (
-	errEnded = errors.New("ended")
-	errDown  = errors.New("down")
+	errEnded    = errors.New("ended")
+	errFollowed = errors.New("continued as new")
+	errDown     = errors.New("down")
 )
 
 type encoded struct{ value any }
@@ -340,6 +341,25 @@ func TestADeskThatEndedIsStarted(t *testing.T) {
 			require.Equal(t, enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, c.starts[0].WorkflowIDConflictPolicy)
 		})
 	}
+}
+
+// TestADeskThatContinuesAsNew answers from its next run, and is not started.
+func TestADeskThatContinuesAsNew(t *testing.T) {
+	t.Parallel()
+
+	c, board := newBoard(t)
+	c.answer = func(*client.QueryWorkflowWithOptionsRequest) (any, error) {
+		if c.asked() == 1 {
+			return nil, errFollowed
+		}
+
+		return signals.DeskView{Desk: "support"}, nil
+	}
+
+	view, err := board.View(t.Context(), "support")
+	require.NoError(t, err)
+	require.Equal(t, "support", view.Desk)
+	require.Empty(t, c.starts)
 }
 
 func TestUnknownDesks(t *testing.T) {

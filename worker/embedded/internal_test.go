@@ -272,6 +272,7 @@ func TestDynamicSettingsHaveTheTypesOfTheirKeys(t *testing.T) {
 	require.Equal(t, ackInterval, dynamicconfig.TransferProcessorUpdateAckInterval.Get(settings)())
 	require.Equal(t, unlimited, dynamicconfig.FrontendMaxNamespaceRPSPerInstance.Get(settings)("default"))
 	require.Equal(t, bufferedQueries, dynamicconfig.MaxBufferedQueryCount.Get(settings)())
+	require.Zero(t, dynamicconfig.WorkflowIdReuseMinimalInterval.Get(settings)("default"))
 	require.False(t, dynamicconfig.EnableServerVersionCheck.Get(settings)())
 }
 

@@ -122,6 +122,10 @@ func dynamicSettings(cfg *Config) dynamicconfig.StaticClient {
 		// a client then comes back after seconds: a desk that drains, whom everybody asks, would hardly ever answer.
 		dynamicconfig.MaxBufferedQueryCount.Key(): bufferedQueries,
 
+		// By default the server has a run wait that follows another within a second of that one's start: a visitor who
+		// ends and asks again would be answered without a place in the line.
+		dynamicconfig.WorkflowIdReuseMinimalInterval.Key(): time.Duration(0),
+
 		// The server would ask its maker for newer versions, once a day and with facts about this installation.
 		dynamicconfig.EnableServerVersionCheck.Key(): false,
 	}

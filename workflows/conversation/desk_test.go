@@ -378,6 +378,7 @@ func TestGiven(t *testing.T) {
 			require.NoError(t, m.Command(signals.AssignUpdate, smith, at(time.Second)))
 		}, true},
 		"accepted": {func(m *conversation.Machine) {
+			m.Offer(word(m, signals.OfferAgent, 1, "smith", time.Second), at(time.Second))
 			require.NoError(t, m.Command(signals.AcceptUpdate, smith, at(time.Second)))
 		}, false},
 		"accepted on the platform": {

@@ -184,6 +184,8 @@ func (m *Machine) Settle(now time.Time) {
 		m.LiftedAt = now
 	}
 
+	m.settleLifted()
+
 	m.settleEpisode(closing, now)
 	m.settleTyping()
 	m.settleRelay(closing)

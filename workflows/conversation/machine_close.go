@@ -57,8 +57,7 @@ func (m *Machine) thread() threadMark {
 	var newest threadMark
 
 	for _, thread := range m.Threads {
-		if newest.ID == "" || thread.FirstAt.After(newest.FirstAt) ||
-			thread.FirstAt.Equal(newest.FirstAt) && thread.ID > newest.ID {
+		if newest.ID == "" || thread.after(&newest) {
 			newest = thread
 		}
 	}
@@ -66,25 +65,33 @@ func (m *Machine) thread() threadMark {
 	return newest
 }
 
+// after reports whether a thread took another one's place: it began later; of two
+// that began together the same one always did.
+func (t *threadMark) after(other *threadMark) bool {
+	return t.FirstAt.After(other.FirstAt) || t.FirstAt.Equal(other.FirstAt) && t.ID > other.ID
+}
+
+// threadOf returns what is known of a thread of this session; nil for another.
+func (m *Machine) threadOf(id string) *threadMark {
+	if i := slices.IndexFunc(m.Threads, func(t threadMark) bool { return t.ID == id }); i >= 0 && id != "" {
+		return &m.Threads[i]
+	}
+
+	return nil
+}
+
 // markThread keeps the visitor's newest word in a thread, by which a close that
 // names none may be lifted.
 func (m *Machine) markThread(id string, at time.Time) {
-	for i := range m.Threads {
-		if m.Threads[i].ID == id {
-			m.Threads[i].VisitorAt = latest(m.Threads[i].VisitorAt, at)
-		}
+	if thread := m.threadOf(id); thread != nil {
+		thread.VisitorAt = latest(thread.VisitorAt, at)
 	}
 }
 
 // superseded reports whether a newer thread took a thread's place: what it
 // still owed is history, as its close says or will say.
 func (m *Machine) superseded(id string) bool {
-	present := m.thread()
-	if id == "" || id == present.ID {
-		return false
-	}
-
-	return slices.ContainsFunc(m.Threads, func(t threadMark) bool { return t.ID == id })
+	return id != m.thread().ID && m.threadOf(id) != nil
 }
 
 func (m *Machine) enterClose(event *signals.Event) {
@@ -130,6 +137,7 @@ func (m *Machine) addClose(fact closeFact) {
 
 	// What a close settled stays settled without it.
 	gone := m.Closes[0]
+	m.ClaimsFloor = latest(m.ClaimsFloor, m.lostAt(&gone))
 	m.Closes = slices.Delete(m.Closes, 0, 1)
 	m.ReplyFloor = latest(m.ReplyFloor, gone.At)
 
@@ -207,20 +215,20 @@ func (m *Machine) deriveStatus(closing *closeFact) signals.Status {
 
 // waits reports whether a conversation that no agent has is in a queue: it was
 // put there and nobody took it since, or the last agent left while the visitor
-// was owed an answer.
+// was owed an answer, or it was closed and the visitor goes on.
 func (m *Machine) waits() bool {
 	if !m.QueuedAt.IsZero() && latest(m.lastClaim(), m.AnsweredAt).Before(m.QueuedAt) {
 		return true
 	}
 
 	left, held := m.lastHeld()
-	if !held {
+	if again := m.letGo(); !held && !again {
 		return false
+	} else if first := m.firstUnanswered(); first != nil {
+		return again || !first.At.After(left)
 	}
 
-	first := m.firstUnanswered()
-
-	return first != nil && !first.At.After(left)
+	return false
 }
 
 // statusChanged tells what follows from a new status.
@@ -237,8 +245,13 @@ func (m *Machine) statusChanged(before signals.Status, now time.Time) {
 // names no thread: the platform's goes on, and a visitor who writes in it later
 // is heard.
 func (m *Machine) closeBySelf(byID, reason string, now time.Time) {
+	at := latest(now, m.newest())
+	if m.Rules.slots {
+		at = latest(at, m.lastClaim())
+	}
+
 	m.addClose(closeFact{
-		At: latest(now, m.newest()), ClockAt: now, ByID: byID, ByRole: signals.RoleSystem, Reason: reason,
+		At: at, ClockAt: now, ByID: byID, ByRole: signals.RoleSystem, Reason: reason,
 	})
 	m.tellOwn(signals.Event{
 		Type:    signals.ConversationClosed,

@@ -100,10 +100,7 @@ func (m *Machine) Command(name string, command signals.Command, now time.Time) e
 			m.closeBySelf(personID(command.By), clip(prefer(command.Reason, "command"), maxTagBytes), now)
 		}
 	case signals.ReopenUpdate:
-		if m.Close != nil {
-			newest := m.Closes[len(m.Closes)-1].At
-			m.ReopenedAt = latest(m.ReopenedAt, latest(now, newest.Add(time.Nanosecond)))
-		}
+		m.reopen(now)
 	case signals.SnoozeUpdate:
 		m.snoozeUntil(command, now)
 	case signals.NoteUpdate:
@@ -152,7 +149,7 @@ func (m *Machine) assign(t signals.Type, command signals.Command, now time.Time)
 func (m *Machine) against(agent string, now time.Time) time.Time {
 	m.escalatedAt(now)
 
-	newest := latest(m.QueuedAt, m.ClaimsFloor)
+	newest := latest(m.QueuedAt, m.claimsFloor())
 	if m.Agent != "" {
 		newest = latest(newest, m.lastClaim())
 	}

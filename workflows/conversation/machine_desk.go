@@ -43,7 +43,7 @@ func (m *Machine) queuedOn() string { return prefer(m.desk(), m.Desk.Text) }
 // shownDesk is the same once it was queued or an agent had it: a desk that lost
 // everything looks for those that show it.
 func (m *Machine) shownDesk() string {
-	if m.QueuedAt.IsZero() && m.lastClaim().IsZero() {
+	if m.QueuedAt.IsZero() && m.lastClaim().IsZero() && !m.letGo() {
 		return m.Desk.Text
 	}
 

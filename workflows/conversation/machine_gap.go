@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/policy"
 )
 
 // A platform that names its visitors and not their conversations, as TWT Chat
@@ -31,21 +32,38 @@ func (m *Machine) gapDue() (time.Time, bool) {
 	return from.Add(gap), gap > 0 && !from.IsZero()
 }
 
-// Lapse ends the session, if it stands still, before an event that comes after
-// the session gap: the clock may not have fired yet, or its close may be within
-// the grace. The event then follows the session, as [Machine.Following] says.
+// Lapse ends the session before an event that begins the next one: one that comes
+// after the session gap, while the clock may not have fired yet, or its close may
+// be within the grace; or an escalation after a close, where the policy has it so.
+// The event then follows the session, as [Machine.Following] says.
 func (m *Machine) Lapse(event *signals.Event, now time.Time) {
-	due, runs := m.gapDue()
-	if !runs || m.Decided || m.Snooze != nil || !event.Type.MayStart() || m.Known(event) {
+	if m.Decided || !event.Type.MayStart() || m.Known(event) {
 		return
 	}
 
-	at := event.At
-	if at.IsZero() || !event.ReceivedAt.IsZero() && at.After(event.ReceivedAt.Add(skew)) {
-		at = event.ReceivedAt
+	m.lapseByGap(event, now)
+
+	if !m.Decided && event.Type == signals.EscalationRequested && m.Under.Policy.Closeout.Escalation == policy.FollowSession {
+		m.Settle(now)
+
+		if m.Close != nil && saidAt(event).After(m.Close.At) {
+			m.decide(now)
+		}
+	}
+}
+
+// saidAt is when an event that is not dated yet counts as said.
+func saidAt(event *signals.Event) time.Time {
+	if event.At.IsZero() || !event.ReceivedAt.IsZero() && event.At.After(event.ReceivedAt.Add(skew)) {
+		return event.ReceivedAt
 	}
 
-	if !at.After(due) {
+	return event.At
+}
+
+func (m *Machine) lapseByGap(event *signals.Event, now time.Time) {
+	due, runs := m.gapDue()
+	if !runs || m.Snooze != nil || !saidAt(event).After(due) {
 		return
 	}
 

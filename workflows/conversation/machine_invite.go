@@ -119,8 +119,9 @@ func (m *Machine) acceptDue() (time.Time, bool) {
 	return asked.Until, true
 }
 
-// judgeAccept says whether an agent may take the conversation: the invited one,
-// or anybody where none is invited and nobody has it.
+// judgeAccept says whether an agent may take the conversation: on a desk of ours
+// the invited one, for whom it holds a slot, and elsewhere anybody while nobody
+// has it.
 func (m *Machine) judgeAccept(command signals.Command) error {
 	agent := personID(command.AgentID)
 	asked, newest := m.invitation(), m.newestInvitation(agent)
@@ -132,10 +133,26 @@ func (m *Machine) judgeAccept(command signals.Command) error {
 		return nil
 	case asked != nil:
 		return refuse("the conversation is offered to %s%s", asked.Agent, asked.expiry())
+	case m.Rules.slots && m.routed():
+		return refuse("%s", newest.over(agent))
 	case newest != nil && newest.Outcome == outcomeWithdrawn && m.waiting() && !newest.EndedAt.Before(m.waited().clockAt):
 		return refuse("the invitation to %s was withdrawn: %s", agent, newest.Reason)
 	default:
 		return m.judgeAssign(command)
+	}
+}
+
+// over says why an agent cannot accept any more; nil is one who was not invited.
+func (i *invited) over(agent string) string {
+	const instead = "; assign gives the conversation to somebody without an invitation"
+
+	switch {
+	case i == nil:
+		return "no invitation is out to " + agent + instead
+	case i.Outcome == outcomeWithdrawn:
+		return "the invitation to " + agent + " was withdrawn: " + i.Reason + instead
+	default:
+		return "the invitation to " + agent + " is over, " + i.Outcome + " at " + i.EndedAt.UTC().Format(time.RFC3339) + instead
 	}
 }
 

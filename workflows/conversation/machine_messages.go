@@ -63,7 +63,7 @@ func (m *Machine) sign(event *signals.Event, at time.Time) {
 func (m *Machine) insert(entry kept) {
 	at, _ := slices.BinarySearchFunc(m.Kept, entry, compareKept)
 	m.Kept = slices.Insert(m.Kept, at, entry)
-	m.resolve(&m.Kept[at])
+	m.resolve(&m.Kept[at], m.claimsFloor())
 }
 
 func (m *Machine) keep(event *signals.Event, id, kind string, automatic bool) bool {
@@ -203,23 +203,35 @@ func (m *Machine) deleteMessage(event *signals.Event) {
 // resolveRoles looks at every kept message anew: a join that came later may
 // have said who wrote it.
 func (m *Machine) resolveRoles() {
+	floor := m.claimsFloor()
+	m.resolveBy(floor)
+
+	// Who wrote a message may decide whether it lifted a close.
+	if then := m.claimsFloor(); !then.Equal(floor) {
+		m.resolveBy(then)
+	}
+}
+
+func (m *Machine) resolveBy(floor time.Time) {
 	for i := range m.Roster {
 		if m.Roster[i].Role == signals.RoleUnknown {
 			m.Roster[i].Role = m.roleOf(m.Roster[i].ID, "")
 		}
 
-		// Who spoke before a transfer to a group has to speak anew.
-		if !m.Roster[i].SpokeAt.After(m.ClaimsFloor) {
+		// Who spoke before that has to speak anew.
+		if !m.Roster[i].SpokeAt.After(floor) {
 			m.Roster[i].SpokeAt = time.Time{}
 		}
 	}
 
 	for i := range m.Kept {
-		m.resolve(&m.Kept[i])
+		m.resolve(&m.Kept[i], floor)
 	}
 }
 
-func (m *Machine) resolve(entry *kept) {
+// resolve finds out who wrote a message, and what follows from that; floor is
+// [Machine.claimsFloor].
+func (m *Machine) resolve(entry *kept, floor time.Time) {
 	if entry.Author == "" && entry.Claimed == "" {
 		return
 	}
@@ -247,11 +259,11 @@ func (m *Machine) resolve(entry *kept) {
 		return
 	}
 
-	m.spokeHere(entry)
+	m.spokeHere(entry, floor)
 }
 
 // spokeHere keeps that the author of a public message is in the conversation.
-func (m *Machine) spokeHere(entry *kept) {
+func (m *Machine) spokeHere(entry *kept, floor time.Time) {
 	if entry.Author == "" {
 		return
 	}
@@ -267,7 +279,7 @@ func (m *Machine) spokeHere(entry *kept) {
 		who.Role = signals.RoleAgent
 	}
 
-	if entry.At.After(m.ClaimsFloor) && (who.SpokeAt.IsZero() || entry.At.Before(who.SpokeAt)) {
+	if entry.At.After(floor) && (who.SpokeAt.IsZero() || entry.At.Before(who.SpokeAt)) {
 		who.SpokeAt = entry.At
 	}
 }

@@ -53,6 +53,8 @@ type wait struct {
 	// head: it was taken from an agent, or an agent left it: not.
 	head bool
 	not  string
+	// again is the agent from before a close, who is asked first.
+	again string
 }
 
 // waited derives the wait from the facts, so that it does not depend on the
@@ -81,20 +83,25 @@ func (m *Machine) waited() wait {
 	default:
 		if who := m.lastHolder(); who != nil {
 			began = wait{since: who.LeftAt, clockAt: who.clock(who.LeftAt), head: true, not: who.ID}
+		} else if m.letGo() {
+			floor := m.claimsFloor()
+			began = wait{since: floor, clockAt: floor, head: true}
 		}
 	}
+
+	began.again = m.holderBefore()
 
 	return m.reopenedWait(began)
 }
 
 // rested is the newest time at which the conversation did not wait: an agent had
-// it, or spoke in it before a transfer voided that.
+// it, or spoke in it before that became void.
 func (m *Machine) rested() time.Time {
-	rest := latest(m.lastClaim(), m.AnsweredAt)
+	rest, floor := latest(m.lastClaim(), m.AnsweredAt), m.claimsFloor()
 
 	for i := range m.Roster {
 		who := &m.Roster[i]
-		if who.Role == signals.RoleAgent && !who.hidden() && who.LastAt.Before(m.ClaimsFloor) {
+		if who.Role == signals.RoleAgent && !who.hidden() && who.LastAt.Before(floor) {
 			rest = latest(rest, who.LastAt)
 		}
 	}
@@ -178,6 +185,8 @@ func (m *Machine) need() *signals.Need {
 		need.Skills = []string{skill}
 	}
 
+	need.Again = began.again
+
 	if m.Only.At.After(m.TransferredAt) {
 		need.Only = m.Only.Agent
 	}
@@ -231,7 +240,7 @@ func sameWish(a, b *signals.Need) bool {
 // sameNeed reports whether two needs are one. The visitor's id, which is only a
 // hint, and the policy's rules make no difference.
 func sameNeed(a, b *signals.Need) bool {
-	return sameWish(a, b) && a.Since.Equal(b.Since) && a.Priority == b.Priority && a.Head == b.Head && a.Not == b.Not
+	return sameWish(a, b) && a.Since.Equal(b.Since) && a.Priority == b.Priority && a.Head == b.Head && a.Not == b.Not && a.Again == b.Again
 }
 
 // enterWish keeps whom an escalation asks for.

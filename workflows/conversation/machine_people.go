@@ -221,13 +221,15 @@ func (m *Machine) given(id string) bool {
 }
 
 // assignee is the present agent with the newest claim; where nobody claims, the
-// one who spoke first. Claims from before a transfer to a group are void.
+// one who spoke first. Void claims do not count.
 func (m *Machine) assignee() string {
 	var best *member
 
+	floor := m.claimsFloor()
+
 	for i := range m.Roster {
 		who := &m.Roster[i]
-		if who.holds(m.ClaimsFloor) && (best == nil || who.before(best, m.ClaimsFloor)) {
+		if who.holds(floor) && (best == nil || who.before(best, floor)) {
 			best = who
 		}
 	}

@@ -117,7 +117,7 @@ func (m *Machine) moveTo(desk string, now time.Time) {
 // counts against all that is known by now: a platform's clock may go before
 // ours.
 func (m *Machine) void(now time.Time) time.Time {
-	newest := latest(latest(m.lastClaim(), m.ClaimsFloor), latest(m.QueuedAt, m.TransferredAt))
+	newest := latest(latest(m.lastClaim(), m.claimsFloor()), latest(m.QueuedAt, m.TransferredAt))
 	at := latest(now, newest.Add(time.Nanosecond))
 
 	m.ClaimsFloor = at

@@ -84,7 +84,7 @@ func (m *Machine) silentSince() (time.Time, bool) {
 	who := m.find(m.Agent)
 
 	took := who.claimed()
-	if !took.After(m.ClaimsFloor) {
+	if !took.After(m.claimsFloor()) {
 		took = who.SpokeAt
 	}
 

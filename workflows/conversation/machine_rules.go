@@ -13,9 +13,12 @@ const (
 	// rulesForward has receipts run forward: within a session, a gateway whose
 	// clock stepped back makes nothing look older than what it received before.
 	rulesForward = 4
+	// rulesSlots keeps a desk's slots: what lifts a close asks the desk anew, and
+	// only who is invited accepts.
+	rulesSlots = 5
 
 	// newestRules is what a run begins with.
-	newestRules = rulesForward
+	newestRules = rulesSlots
 )
 
 // Rules says by which rules a [Machine] decides; [RulesFor] makes them.
@@ -28,9 +31,14 @@ type Rules struct {
 	// forward: what the inbox numbered later was received later, whatever the
 	// gateway's clock said.
 	forward bool
+	// slots: where a desk gives conversations to agents, a close lets go of the
+	// agent for good, and nobody accepts without an invitation.
+	slots bool
 }
 
 // RulesFor returns the rules of a version, as a run recorded it when it began.
 func RulesFor(version int) Rules {
-	return Rules{desk: version > rulesPlain, heed: version > rulesDesk, forward: version > rulesHeed}
+	return Rules{
+		desk: version > rulesPlain, heed: version > rulesDesk, forward: version > rulesHeed, slots: version > rulesForward,
+	}
 }

@@ -49,7 +49,9 @@ type State struct {
 	Closes     []closeFact  `json:"closes,omitempty"`
 	// ReopenedAt is the newest command that lifts a close; WroteAt is the newest
 	// of the visitor's messages without a thread that are no longer kept.
+	// ResumedAt is the newest command that took one back.
 	ReopenedAt time.Time `json:"reopened_at,omitzero"`
+	ResumedAt  time.Time `json:"resumed_at,omitzero"`
 	WroteAt    time.Time `json:"wrote_at,omitzero"`
 	// LiftedAt is when a close was last lifted: the age counts anew.
 	LiftedAt    time.Time `json:"lifted_at,omitzero"`

@@ -76,7 +76,7 @@ func (m *Machine) admit(ask *signals.Ask) (string, bool) {
 		return "", false
 	}
 
-	if ask.Need != nil && max(len(ask.Need.Not), len(ask.Need.Only)) > signals.MaxIDBytes {
+	if ask.Need != nil && max(len(ask.Need.Not), len(ask.Need.Only), len(ask.Need.Again)) > signals.MaxIDBytes {
 		return "", false
 	}
 
@@ -332,7 +332,7 @@ func (t *talk) try(who string) {
 
 // need enters what it asks for.
 func (t *talk) need(n *talk) {
-	t.terms, t.Since, t.Head, t.Not, t.Only, t.Visitor = n.terms, n.Since, n.Head, n.Not, n.Only, n.Visitor
+	t.terms, t.Since, t.Head, t.Not, t.Only, t.Again, t.Visitor = n.terms, n.Since, n.Head, n.Not, n.Only, n.Again, n.Visitor
 	t.Candidates, t.class = n.Candidates, nil
 }
 
@@ -351,7 +351,7 @@ func (m *Machine) needs(ask *signals.Ask, at stamp) talk {
 
 	bounded := func(d time.Duration) time.Duration { return min(max(d, 0), maxPolicyTime) }
 	n := talk{
-		Since: stampOf(asked.Since), Head: asked.Head, Not: asked.Not, Only: asked.Only,
+		Since: stampOf(asked.Since), Head: asked.Head, Not: asked.Not, Only: asked.Only, Again: asked.Again,
 		terms: m.intern(terms{
 			Skills: skillSet(asked.Skills), Priority: min(max(asked.Priority, -maxPriority), maxPriority),
 			Timeout: bounded(asked.Timeout), Rounds: min(max(asked.Rounds, 1), maxRounds), Pause: bounded(asked.Pause),

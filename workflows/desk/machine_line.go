@@ -140,7 +140,7 @@ func (m *Machine) weigh(t *talk) {
 	const fixed = 240
 
 	// The id may stand among those that are owed something, too.
-	size := fixed + 2*jsonSize(t.ID) + jsonSize(t.Not) + jsonSize(t.Only) + jsonSize(t.Visitor) + jsonSize(t.Agent)
+	size := fixed + 2*jsonSize(t.ID) + jsonSize(t.Not) + jsonSize(t.Only) + jsonSize(t.Again) + jsonSize(t.Visitor) + jsonSize(t.Agent)
 
 	for _, list := range [...][]string{t.Candidates, t.skills(), t.tried} {
 		for _, text := range list {

@@ -144,6 +144,10 @@ func (m *Machine) pick(t *talk, at stamp) *agent {
 		return able[i]
 	}
 
+	if i := slices.IndexFunc(able, func(a *agent) bool { return a.ID == t.Again }); i >= 0 {
+		return able[i]
+	}
+
 	return m.choose(able, t.Visitor)
 }
 

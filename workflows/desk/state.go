@@ -126,6 +126,7 @@ type talk struct {
 	Head       bool     `json:"head,omitempty"`
 	Not        string   `json:"not,omitempty"`
 	Only       string   `json:"only,omitempty"`
+	Again      string   `json:"again,omitempty"`
 	Visitor    string   `json:"visitor,omitempty"`
 	Candidates []string `json:"candidates,omitempty"`
 

@@ -28,14 +28,18 @@ type Layer func(p *Policy) error
 
 // DefaultFor returns the defaults of a dialect: those of [Default], except that
 // TWT runs the unreplied clock itself, never reports an end, and names no
-// conversations.
+// conversations, and that Pypestream's end is final: who escalates after it begins
+// anew.
 func DefaultFor(dialect string) Policy {
 	p := Default()
 
-	if dialect == DialectTWT {
+	switch dialect {
+	case DialectTWT:
 		p.Unreplied.Mode = ModeRelay
 		p.Idle.Close = idleCloseRelayed
 		p.Limits.SessionGap = sessionGap
+	case DialectPypestream:
+		p.Closeout.Escalation = FollowSession
 	}
 
 	return p

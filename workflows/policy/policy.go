@@ -80,6 +80,8 @@ type Closeout struct {
 	Grace     Duration   `json:"grace"      yaml:"grace"      desc:"how long it can be reopened before the ticket; 0s is at once"`
 	Ticket    TicketRule `json:"ticket"     yaml:"ticket"     desc:"always, unreplied, offline, unless_platform or never"`
 	SkipEmpty bool       `json:"skip_empty" yaml:"skip_empty" desc:"no ticket for a conversation without a message"`
+	// Escalation says what a visitor does who asks for a person within the grace.
+	Escalation Following `json:"escalation,omitzero" yaml:"escalation" desc:"an escalation within the grace: reopen or session, the next one"`
 }
 
 // Limits bound a conversation.
@@ -107,6 +109,17 @@ const (
 	BotBeforeEscalation BotReply = "before_escalation"
 	BotAlways           BotReply = "always"
 	BotNever            BotReply = "never"
+)
+
+// Following says what becomes of a conversation that was closed and is asked for
+// within its grace.
+type Following string
+
+// What follows a close: the same session goes on, or the next one begins and the
+// closed one has its ticket at once.
+const (
+	FollowReopen  Following = "reopen"
+	FollowSession Following = "session"
 )
 
 // TicketRule says which sessions become a ticket.
@@ -162,7 +175,7 @@ func Default() Policy {
 		Accept:     Accept{Timeout: 30 * second, Rounds: 3, Pause: 30 * second, End: EndWait},
 		Reassign:   Reassign{After: 10 * minute, Max: 3, OfflineGrace: minute},
 		Queue:      Queue{MaxWait: 30 * minute, Abandon: 2 * minute, End: EndOffline},
-		Closeout:   Closeout{Grace: 2 * minute, Ticket: TicketAlways, SkipEmpty: true},
+		Closeout:   Closeout{Grace: 2 * minute, Ticket: TicketAlways, SkipEmpty: true, Escalation: FollowReopen},
 		Limits:     Limits{MaxAge: 720 * hour},
 		OutOfHours: OutOfHoursPause,
 		Notify: map[signals.Type][]string{

@@ -23,7 +23,7 @@ func TestDefaultIsAsDocumented(t *testing.T) {
 		"reassign": {"after": "10m", "max": 3, "offline_grace": "1m"},
 		"queue": {"max_wait": "30m", "abandon": "2m", "end": "offline"},
 		"idle": {"warn": "0s", "close": "0s"},
-		"closeout": {"grace": "2m", "ticket": "always", "skip_empty": true},
+		"closeout": {"grace": "2m", "ticket": "always", "skip_empty": true, "escalation": "reopen"},
 		"limits": {"max_age": "720h"},
 		"out_of_hours": "pause",
 		"hours": "",

@@ -82,6 +82,7 @@ func (p *Policy) validate(f *faults, field string) {
 
 	oneOf(f, field+".closeout.ticket", p.Closeout.Ticket,
 		TicketAlways, TicketUnreplied, TicketOffline, TicketUnlessPlatform, TicketNever)
+	oneOf(f, field+".closeout.escalation", p.Closeout.Escalation, FollowReopen, FollowSession)
 	oneOf(f, field+".out_of_hours", p.OutOfHours, OutOfHoursPause, OutOfHoursOffline)
 
 	if p.Hours != "" && !signals.ValidName(p.Hours) {
