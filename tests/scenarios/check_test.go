@@ -116,7 +116,9 @@ func tellAsk(said *conversation.DeskAsk) string {
 			words = append(words, "priority", strconv.Itoa(need.Priority))
 		}
 
-		for _, part := range [][2]string{{"not", need.Not}, {"again", need.Again}, {"only", need.Only}, {"skills", strings.Join(need.Skills, " ")}} {
+		for _, part := range [][2]string{
+			{"not", need.Not}, {"again", need.Again}, {"only", need.Only}, {"skills", strings.Join(need.Skills, " ")},
+		} {
 			if part[1] != "" {
 				words = append(words, part[0], part[1])
 			}
