@@ -151,12 +151,14 @@ type Offer struct {
 	Number  int64 `json:"number"`
 	// Attempt ascends with every offer of a desk to a conversation; with other
 	// kinds it is the newest there was. Below one that was seen it came too late.
-	Attempt int64     `json:"attempt,omitempty"`
-	Agent   string    `json:"agent,omitempty"`
-	Name    string    `json:"name,omitempty"`
-	Round   int       `json:"round,omitempty"`
-	Until   time.Time `json:"until,omitzero"`
-	At      time.Time `json:"at"`
+	Attempt int64  `json:"attempt,omitempty"`
+	Agent   string `json:"agent,omitempty"`
+	Name    string `json:"name,omitempty"`
+	Round   int    `json:"round,omitempty"`
+	// Until is how long the agent of an offer may think, and, of a desk that says
+	// it is closed, when it opens; zero where there is no end to it.
+	Until time.Time `json:"until,omitzero"`
+	At    time.Time `json:"at"`
 	// Free says of a check, free, gone or none whether another accepting agent has
 	// a free slot: only then is a silent agent's conversation reassigned.
 	Free bool `json:"free,omitempty"`

@@ -309,6 +309,10 @@ func (m *Machine) checked(offer *signals.Offer, now time.Time) {
 func (m *Machine) enterUnserved(offer *signals.Offer, now time.Time) {
 	told, none := m.Talk.Unserved, offer.Kind == signals.OfferNone
 
+	if m.waiting() && offer.Reason == signals.ReasonClosed {
+		m.waitForHours(offer.Until, now)
+	}
+
 	if !m.waiting() || told.Number == offer.Number && (told.None || !none && told.Round >= offer.Round) {
 		return
 	}

@@ -187,15 +187,28 @@ func (m *Machine) need() *signals.Need {
 
 	need.Again = began.again
 
-	if m.Only.At.After(m.TransferredAt) {
+	over := m.wishOver()
+
+	if m.Only.At.After(over) {
 		need.Only = m.Only.Agent
 	}
 
-	if m.Named.At.After(m.TransferredAt) {
+	if m.Named.At.After(over) {
 		need.Candidates = m.Named.List
 	}
 
 	return need
+}
+
+// wishOver is up to when whom somebody asked for by name counts no more: another
+// group has others, and whoever had it and is silent now, or gone, is not the only
+// one who will do.
+func (m *Machine) wishOver() time.Time {
+	if !m.Rules.unstuck {
+		return m.TransferredAt
+	}
+
+	return latest(m.TransferredAt, latest(m.lastClaim(), m.claimsFloor()))
 }
 
 // skill is what the newest escalation asks for; a transfer voids it, since the

@@ -46,6 +46,23 @@ func (m *Machine) queueDue() (time.Time, bool) {
 	return m.after(from, length+m.QueueShift.of(from)), true
 }
 
+// waitForHours lets the longest wait stand still until a closed desk opens.
+func (m *Machine) waitForHours(opens, now time.Time) {
+	if !m.Rules.unstuck || m.Under.Policy.OutOfHours != policy.OutOfHoursPause {
+		return
+	}
+
+	from, line := now, m.waited().clockAt
+	if m.QueueShift.From.Equal(line) {
+		from = latest(now, m.Talk.OpensAt)
+	}
+
+	if opens.After(from) {
+		m.Talk.OpensAt = opens
+		m.QueueShift.add(line, m.Under.Hours.Between(from, opens))
+	}
+}
+
 // abandonDue is until when a visitor who left keeps the place in the line.
 func (m *Machine) abandonDue() (time.Time, bool) {
 	length := m.Under.Policy.Queue.Abandon.Std()

@@ -156,6 +156,10 @@ func (m *Machine) settleHold() {
 	if asked := m.Talk.Question; asked != nil && !m.stillAsked(asked) {
 		m.Talk.Question = nil
 	}
+
+	if kept := m.Hold.Kept; kept != nil && !m.stillAsked(kept) {
+		m.Hold.Kept, m.Hold.NextAt = nil, time.Time{}
+	}
 }
 
 // stillAsked reports whether the reason for a question still holds.
@@ -191,7 +195,7 @@ func (m *Machine) lapsed(now time.Time) {
 		m.sayAgain(true)
 	default:
 		m.Talk.Question = nil
-		m.keepAgent(now)
+		m.keepAgent(asked, now)
 	}
 }
 
@@ -214,7 +218,7 @@ func (m *Machine) pushedTooOften(pushes int, now time.Time) {
 func (m *Machine) wantAnother(reason string, from, now time.Time) {
 	if m.desk() == "" {
 		m.Hold.Fired = true
-		m.keepAgent(now)
+		m.keepAgent(nil, now)
 
 		return
 	}
@@ -224,9 +228,14 @@ func (m *Machine) wantAnother(reason string, from, now time.Time) {
 	m.sayAgain(true)
 }
 
-// enterFree takes the desk's answer.
+// enterFree takes the desk's answer. That somebody is free by now it also says by
+// itself, to whom it had to say that nobody was.
 func (m *Machine) enterFree(free bool, now time.Time) {
 	asked := m.Talk.Question
+	if asked == nil && free && m.Reassigned < m.Under.Policy.Reassign.Max {
+		asked = m.Hold.Kept
+	}
+
 	if asked == nil {
 		return
 	}
@@ -236,15 +245,20 @@ func (m *Machine) enterFree(free bool, now time.Time) {
 	if free {
 		m.reassign(asked, now)
 	} else {
-		m.keepAgent(now)
+		m.keepAgent(asked, now)
 	}
 }
 
 // keepAgent leaves the conversation with its agent, since nobody else is free.
-// The channels are told once; the desk is asked again after a while, so that a
-// conversation is not stuck with an agent who never comes back.
-func (m *Machine) keepAgent(now time.Time) {
-	m.Hold.NextAt = m.askedAgainAt(now)
+// The channels are told once; the desk says when somebody is, and is asked again
+// after a while, so that a conversation is not stuck with an agent who never comes
+// back.
+func (m *Machine) keepAgent(asked *question, now time.Time) {
+	m.Hold.NextAt = m.askedAgainAt(asked, now)
+
+	if m.Rules.unstuck {
+		m.Hold.Kept = asked
+	}
 
 	if !m.Hold.Told {
 		m.Hold.Told = true
@@ -257,15 +271,19 @@ func (m *Machine) keepAgent(now time.Time) {
 func (m *Machine) reassign(asked *question, now time.Time) {
 	m.Reassigned++
 
-	from := m.Agent
-	silent := int64(max(now.Sub(asked.From), 0) / time.Second)
+	from, since := m.Agent, asked.From
+	if owed, ok := m.silentSince(); ok && m.Rules.unstuck {
+		since = minTime(since, owed) // of somebody who went away, too
+	}
+
+	silent := int64(max(now.Sub(since), 0) / time.Second)
 	event := signals.Event{Type: signals.AgentReassigned, Assignment: &signals.Assignment{
 		FromAgentID: from, Desk: m.desk(), Reason: asked.Reason, SilentSeconds: &silent,
 	}}
 
 	if m.routed() {
-		since := m.waitingSince(now)
-		m.Taken = &taken{From: from, At: m.void(now), Since: since}
+		began := m.waitingSince(now)
+		m.Taken = &taken{From: from, At: m.void(now), Since: began}
 		m.Agent = ""
 	} else {
 		m.Hold.Fired = true
@@ -292,14 +310,20 @@ func (m *Machine) platformRefused(event *signals.Event, now time.Time) {
 	}
 
 	m.Hold.Command, m.Hold.Fired = "", false
-	m.Hold.NextAt = m.askedAgainAt(now)
+	m.Hold.NextAt = m.askedAgainAt(nil, now)
 }
 
-// askedAgainAt is when the clock may go again of an agent who is kept.
-func (m *Machine) askedAgainAt(now time.Time) time.Time {
+// askedAgainAt is when the clock may go again of an agent who is kept: of one who
+// is not there as soon as it would for another one.
+func (m *Machine) askedAgainAt(asked *question, now time.Time) time.Time {
 	rule := m.Under.Policy.Reassign
+	pause := max(rule.After.Std(), rule.OfflineGrace.Std(), reassignAgain)
 
-	return m.after(now, max(rule.After.Std(), rule.OfflineGrace.Std(), reassignAgain))
+	if away := asked != nil && (asked.Reason == reassignOffline || asked.Reason == reassignRemoved); away && m.Rules.unstuck {
+		pause = max(rule.OfflineGrace.Std(), reassignAgain)
+	}
+
+	return m.after(now, pause)
 }
 
 // waitingSince is the beginning of the wait of a visitor whose agent is silent:

@@ -14,7 +14,9 @@ const (
 	// clock stepped back makes nothing look older than what it received before.
 	rulesForward = 4
 	// rulesSlots keeps a desk's slots: what lifts a close asks the desk anew, and
-	// only who is invited accepts.
+	// only who is invited accepts. Nobody is stuck with an agent who is silent or
+	// gone because of whom they asked for, or how busy the desk was when it was
+	// asked; and who waits for a desk that is closed waits until it opens.
 	rulesSlots = 5
 
 	// newestRules is what a run begins with.
@@ -34,11 +36,16 @@ type Rules struct {
 	// slots: where a desk gives conversations to agents, a close lets go of the
 	// agent for good, and nobody accepts without an invitation.
 	slots bool
+	// unstuck: an agent asked for by name is so only until they had it, a desk may
+	// say by itself that another agent is free by now, and the longest wait stands
+	// still while the desk is closed.
+	unstuck bool
 }
 
 // RulesFor returns the rules of a version, as a run recorded it when it began.
 func RulesFor(version int) Rules {
 	return Rules{
 		desk: version > rulesPlain, heed: version > rulesDesk, forward: version > rulesHeed, slots: version > rulesForward,
+		unstuck: version > rulesForward,
 	}
 }

@@ -148,7 +148,7 @@ func (m *Machine) asked(command signals.Command, desk string) bool {
 	return (desk == "" || desk == m.queuedOn()) &&
 		(command.Skill == "" || clip(command.Skill, maxTagBytes) == m.skill()) &&
 		(command.Priority == "" || clip(command.Priority, maxNameBytes) == m.Urgency.Text) &&
-		(agent == "" || agent == m.Agent || agent == m.Only.Agent && m.Only.At.After(m.TransferredAt))
+		(agent == "" || agent == m.Agent || agent == m.Only.Agent && m.Only.At.After(m.wishOver()))
 }
 
 // tellPlatform tells the source's platform where the chat goes, if it takes

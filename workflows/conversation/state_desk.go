@@ -62,6 +62,8 @@ type hold struct {
 	// Told: the channels know that nobody else is free. Fired: all was done.
 	Told  bool `json:"told,omitempty"`
 	Fired bool `json:"fired,omitempty"`
+	// Kept is why the conversation would have been taken, had anybody been free.
+	Kept *question `json:"kept,omitempty"`
 	// NextAt is when to ask again after nobody was free.
 	NextAt time.Time `json:"next_at,omitzero"`
 	// Command is the key of the order by which the platform was told to take the
@@ -109,6 +111,9 @@ type talk struct {
 	// HeardAt is the desk's newest word.
 	AskAgainAt time.Time `json:"ask_again_at,omitzero"`
 	HeardAt    time.Time `json:"heard_at,omitzero"`
+	// OpensAt is when the desk opens that said it is closed: until then the
+	// longest wait stands still.
+	OpensAt time.Time `json:"opens_at,omitzero"`
 	// Invited are the invitations so far; the last one may be open.
 	Invited  []invited `json:"invited,omitempty"`
 	Gone     *gone     `json:"gone,omitempty"`

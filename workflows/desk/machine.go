@@ -99,10 +99,13 @@ func New(under policy.DeskSnapshot, now time.Time) *Machine {
 }
 
 func empty() *Machine {
-	return &Machine{
+	m := &Machine{
 		agents: map[string]*agent{}, talks: map[string]*talk{}, missing: map[string]bool{}, interned: map[string]*terms{},
-		classes: map[string]*class{}, Rules: RulesFor(newestRules), line: ordered{less: inOrder}, overs: ordered{less: byHeard},
+		classes: map[string]*class{}, Rules: RulesFor(newestRules), overs: ordered{less: byHeard},
 	}
+	m.line.less = m.inOrder
+
+	return m
 }
 
 // Resume returns a machine that goes on from the state of an earlier run.
@@ -199,6 +202,10 @@ func (m *Machine) restore(t *talk, all []*terms, names []string) {
 	case t.takesSlot():
 		who := m.seat(t.Agent)
 		who.has = append(who.has, t)
+
+		if t.Saved != "" {
+			m.seat(t.Saved).saved++
+		}
 		m.busy++
 		m.from += t.From
 	case t.inLine():

@@ -173,7 +173,8 @@ func (m *Machine) state(t *talk, ask *signals.Ask, at stamp) {
 
 	// What it was to be told answers what it said before.
 	unsaid := t.Owes
-	t.Owes, t.flying = 0, 0
+	t.Owes, t.flying, t.Stuck = 0, 0, false
+	m.unsave(t)
 	seen := ask.Attempt > 0 && ask.Attempt == t.Attempt
 	another := ask.Session != t.Session
 	attempt := t.Attempt
@@ -215,8 +216,12 @@ func (t *talk) listen(ask *signals.Ask, older bool) {
 func (m *Machine) request(t *talk, ask *signals.Ask, unsaid owed, seen, another bool, at stamp) {
 	before := *t
 	needed := m.needs(ask, at)
-	same := !another && alike(t, &needed)
+	same := !another && m.goesOn(t, &needed)
 	goesOn := !another && (t.Stage == waiting || t.Stage == offered)
+
+	if !another && !alike(t, &needed) {
+		t.Guess = -1
+	}
 
 	m.leave(t)
 	t.need(&needed)
@@ -258,6 +263,7 @@ func (m *Machine) declined(t *talk, ask *signals.Ask, attempt int64, another boo
 	goesOn := !another && (t.Stage == waiting || t.Stage == offered)
 	needed := m.needs(ask, at)
 	changed := ask.Need != nil && !alike(t, &needed) || t.terms == nil
+	anew := changed && !m.goesOn(t, &needed)
 
 	m.leave(t)
 
@@ -270,7 +276,7 @@ func (m *Machine) declined(t *talk, ask *signals.Ask, attempt int64, another boo
 		t.need(&needed)
 	}
 
-	if changed && goesOn {
+	if anew && goesOn {
 		t.begin()
 	}
 
@@ -334,6 +340,17 @@ func (t *talk) try(who string) {
 func (t *talk) need(n *talk) {
 	t.terms, t.Since, t.Head, t.Not, t.Only, t.Again, t.Visitor = n.terms, n.Since, n.Head, n.Not, n.Only, n.Again, n.Visitor
 	t.Candidates, t.class = n.Candidates, nil
+}
+
+// goesOn reports whether the rounds go on under another need: the same agents may
+// be asked.
+func (m *Machine) goesOn(t, needed *talk) bool {
+	if !m.Rules.urgent {
+		return alike(t, needed)
+	}
+
+	return t.terms != nil && t.Only == needed.Only && slices.Equal(t.Candidates, needed.Candidates) &&
+		slices.Equal(t.terms.Skills, needed.terms.Skills)
 }
 
 // alike reports whether two needs are met by the same agents in the same order.

@@ -27,8 +27,10 @@ func (m *Machine) NextDeadline(now time.Time) (time.Time, string, bool) {
 
 	m.nextInLine(&next, now, at)
 
+	stuck := m.nextSaved(&next, now)
+
 	for _, a := range m.staff {
-		if len(m.line.list) > 0 && a.accepts() {
+		if (stuck || len(m.line.list) > 0) && a.accepts() {
 			next.add(a.Wrapup, "wrap-up")
 		}
 

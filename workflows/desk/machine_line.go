@@ -25,16 +25,16 @@ func (o *ordered) remove(t *talk) {
 	}
 }
 
-// inOrder is the waiting order: by priority, then those at the head, then by how
+// inOrder is the waiting order: those at the head, then by priority, then by how
 // long they wait. It depends on nothing but what conversations say, so that it is
 // the same in whatever order they say it.
-func inOrder(a, b *talk) int {
-	return cmp.Or(
-		-cmp.Compare(a.priority(), b.priority()),
-		-cmp.Compare(one(a.Head), one(b.Head)),
-		cmp.Compare(a.Since, b.Since),
-		cmp.Compare(a.ID, b.ID),
-	)
+func (m *Machine) inOrder(a, b *talk) int {
+	head, priority := -cmp.Compare(one(a.Head), one(b.Head)), -cmp.Compare(a.priority(), b.priority())
+	if !m.Rules.heads {
+		head, priority = priority, head
+	}
+
+	return cmp.Or(head, priority, cmp.Compare(a.Since, b.Since), cmp.Compare(a.ID, b.ID))
 }
 
 // byHeard is the order in which what is over is forgotten.
@@ -59,6 +59,8 @@ func one(b bool) int {
 // leave takes a talk out of whatever it is in: the line, an agent's slots, the
 // list of what is over.
 func (m *Machine) leave(t *talk) {
+	m.unsave(t)
+
 	switch {
 	case t.inLine():
 		m.line.remove(t)

@@ -116,7 +116,9 @@ func (a *agent) accepts() bool {
 }
 
 // hasRoom reports whether an agent can take one more now.
-func (a *agent) hasRoom(at stamp) bool { return a.accepts() && len(a.has) < a.Slots && a.Wrapup <= at }
+func (a *agent) hasRoom(at stamp) bool {
+	return a.accepts() && len(a.has)+a.saved < a.Slots && a.Wrapup <= at
+}
 
 // pick chooses the agent who is asked next, nil if nobody can be.
 func (m *Machine) pick(t *talk, at stamp) *agent {
@@ -235,12 +237,23 @@ func (m *Machine) lastOf(visitor string) string {
 
 // another reports whether an accepting agent other than the one who has it could
 // take a conversation now.
-func (m *Machine) another(t *talk, at stamp) bool {
+func (m *Machine) another(t *talk, at stamp) bool { return t.Saved != "" || len(m.others(t, at)) > 0 }
+
+// others are those agents. Whom a silent agent has had for as long as skills are
+// insisted on needs only somebody.
+func (m *Machine) others(t *talk, at stamp) []*agent {
+	var able []*agent
+
+	skills := t.skills()
+	if wait := m.Under.SkillWait.Std(); m.Rules.saves && wait > 0 && at >= t.From.plus(wait) {
+		skills = nil
+	}
+
 	for _, a := range m.staff {
-		if a.ID != t.Agent && a.hasRoom(at) && a.knows(t.skills()) {
-			return true
+		if a.ID != t.Agent && a.hasRoom(at) && a.knows(skills) {
+			able = append(able, a)
 		}
 	}
 
-	return false
+	return able
 }

@@ -1,5 +1,7 @@
 package desk
 
+import "slices"
+
 // The versions of the rules by which a machine decides. A run keeps the version
 // that it began with, so that it still replays after an upgrade.
 const (
@@ -15,9 +17,13 @@ const (
 	// rulesPause: the pause after a round begins when the last who was asked in it
 	// did not take it; and who was given to an agent who is offline, is told so.
 	rulesPause = 4
+	// rulesSlots: whose agent is silent or gone gets the first slot that becomes free;
+	// who lost an agent stands before everybody, whatever their priorities; who is
+	// only more urgent is not offered again to those who did not take it.
+	rulesSlots = 5
 
 	// newestRules is what a run begins with.
-	newestRules = rulesPause
+	newestRules = rulesSlots
 )
 
 // Rules says by which rules a [Machine] decides; [RulesFor] makes them.
@@ -32,9 +38,24 @@ type Rules struct {
 	// given: an agent who was offline before, and did not take a conversation but
 	// was given it, is gone.
 	given bool
+	// saves: a slot that becomes free is saved for whose agent is silent or gone.
+	saves bool
+	// heads: the head of the line is before all priorities.
+	heads bool
+	// urgent: a round goes on for who is only more urgent.
+	urgent bool
 }
 
 // RulesFor returns the rules of a version, as a run recorded it when it began.
 func RulesFor(version int) Rules {
-	return Rules{unheard: version > rulesPlain, lost: version > rulesUnheard, pause: version > rulesLost, given: version > rulesLost}
+	return Rules{
+		unheard: version > rulesPlain, lost: version > rulesUnheard, pause: version > rulesLost, given: version > rulesLost,
+		saves: version > rulesPause, heads: version > rulesPause, urgent: version > rulesPause,
+	}
+}
+
+// Follow has the machine decide by other rules from now on.
+func (m *Machine) Follow(rules Rules) {
+	m.Rules = rules
+	slices.SortFunc(m.line.list, m.line.less)
 }

@@ -40,11 +40,19 @@ func (m *Machine) Settle(now time.Time) {
 	}
 
 	open := m.Under.Hours.Open(now)
+	saved := !open
 	ahead := crowd{}
 	stays := m.line.list[:0]
 
 	// Whoever is offered leaves the list; nobody enters it.
 	for _, t := range m.line.list {
+		// Who is at the head was taken from an agent before.
+		if !saved && !t.Head {
+			m.save(at)
+
+			saved = true
+		}
+
 		m.guess(t, &ahead, open, at)
 
 		if m.place(t, open, at) {
@@ -58,6 +66,10 @@ func (m *Machine) Settle(now time.Time) {
 
 	clear(m.line.list[len(stays):])
 	m.line.list = stays
+
+	if !saved {
+		m.save(at)
+	}
 }
 
 // lapse ends reservations that nobody confirmed.

@@ -120,7 +120,9 @@ func (m *Machine) TakeOffers(conversations int, now time.Time) []Addressed {
 
 		for _, what := range [...]owed{owesGone, owesBack, owesCheck, owesFree, owesRound, owesNone, owesOffer} {
 			if t.Owes&what != 0 {
-				out = append(out, Addressed{Key: t.key(), Offer: m.message(t, what, at)})
+				said := m.message(t, what, at)
+				t.Stuck = what == owesFree && m.Rules.saves && !said.Free || what != owesFree && t.Stuck
+				out = append(out, Addressed{Key: t.key(), Offer: said})
 			}
 		}
 
@@ -141,6 +143,10 @@ func (m *Machine) message(t *talk, what owed, at stamp) signals.Offer {
 		offer.Round, offer.Until = t.Round, t.Until.time()
 	case owesNone:
 		offer.Kind, offer.Round, offer.Reason, offer.Free = signals.OfferNone, t.Round, t.Told, m.another(t, at)
+
+		if opens, ok := m.Under.Hours.Change(at.time()); ok && t.Told == signals.ReasonClosed {
+			offer.Until = opens
+		}
 	case owesRound:
 		offer.Kind, offer.Round = signals.OfferRound, t.RoundTold
 

@@ -165,7 +165,7 @@ func TestBusy(t *testing.T) {
 	require.Equal(t, []string{"2 offer a"}, s.say(3, release, ""))
 }
 
-// TestOrder: by priority, then those at the head, then by time.
+// TestOrder: those at the head, then by priority, then by time.
 func TestOrder(t *testing.T) {
 	t.Parallel()
 
@@ -184,11 +184,11 @@ func TestOrder(t *testing.T) {
 		order = append(order, fmt.Sprintf("%d:%s", row.Position, row.Conversation))
 	}
 
-	require.Equal(t, "1:chat-4 2:chat-3 3:chat-2 4:chat-1 5:chat-5", strings.Join(order, " "))
+	require.Equal(t, "1:chat-3 2:chat-4 3:chat-2 4:chat-1 5:chat-5", strings.Join(order, " "))
 
 	// The present position is read, and nobody is told.
 	require.Equal(t, 4, s.Position(key(1), s.now).Position)
-	require.Equal(t, []string{"4 offer a"}, s.say(9, release, ""))
+	require.Equal(t, []string{"3 offer a"}, s.say(9, release, ""))
 	require.Equal(t, 3, s.Position(key(1), s.now).Position)
 }
 
@@ -361,7 +361,13 @@ func TestHours(t *testing.T) {
 	s.say(9, accepted, "a")
 	s.say(1, request, "")
 	s.pass(7*time.Hour + 59*time.Minute)
-	require.Contains(t, s.pass(time.Minute), "1 none closed", "18:00")
+	s.now = s.now.Add(time.Minute)
+	s.Tick(s.now)
+
+	told := s.TakeOffers(9, s.now)
+	require.Equal(t, signals.ReasonClosed, told[len(told)-1].Offer.Reason, "18:00")
+	require.Equal(t, at(3*24*time.Hour-time.Hour), told[len(told)-1].Offer.Until.UTC(), "Monday, 09:00")
+	s.Dispatched(nil, s.now)
 	require.False(t, s.View(s.now).Open)
 	require.Equal(t, []string{"2 none closed"}, s.say(2, request, ""))
 	require.Empty(t, s.say(2, request, ""), "not in a circle")

@@ -26,7 +26,7 @@ func (m *Machine) view(now time.Time, rows int) signals.DeskView {
 		}
 	}
 
-	asks := ordered{less: inOrder}
+	asks := ordered{less: m.inOrder}
 
 	// Counted, and put in order.
 	//workflowcheck:ignore

@@ -166,6 +166,11 @@ type talk struct {
 	Unheard bool `json:"unheard,omitempty"`
 	// AgentGone: it was told, or will be, that its agent is gone.
 	AgentGone bool `json:"agent_gone,omitempty"`
+	// Stuck: it wanted another agent and was told that none is free. Saved is whose
+	// slot is kept for it until SavedUntil, once one is.
+	Stuck      bool   `json:"stuck,omitempty"`
+	Saved      string `json:"saved,omitempty"`
+	SavedUntil stamp  `json:"saved_until,omitempty"`
 	// Owes is what it has to be told.
 	Owes owed `json:"owes,omitempty"`
 
@@ -221,8 +226,10 @@ type agent struct {
 	Idle     stamp `json:"idle,omitempty"`
 	Removed  bool  `json:"removed,omitempty"`
 
-	// has are the conversations that take slots.
-	has []*talk
+	// has are the conversations that take slots, saved counts those for which one
+	// is kept.
+	has   []*talk
+	saved int
 	// place is the agent's place among all, for classes.
 	place int
 }

@@ -120,13 +120,13 @@ func (d *desk) setup(ctx workflow.Context, input Input) error {
 
 	if input.State != nil {
 		d.machine = Resume(input.State, under, now)
-		d.machine.Rules = rules
+		d.machine.Follow(rules)
 
 		return nil
 	}
 
 	d.machine = New(under, now)
-	d.machine.Rules = rules
+	d.machine.Follow(rules)
 	d.machine.Seek(now)
 
 	return nil
