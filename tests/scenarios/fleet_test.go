@@ -42,20 +42,29 @@ type fleet struct {
 	told  []string
 	// naming is whom what goes on says to have a conversation.
 	naming string
+	// forgot: a desk was terminated.
+	forgot bool
+	// silent is an agent who does nothing any more, once all is quiet.
+	silent string
 }
 
 // chat is one conversation, through all its sessions.
 type chat struct {
 	id      string
 	machine *conversation.Machine
-	// begin is what the session before left behind.
-	begin signals.Start
+	// start is what the session before left behind.
+	start signals.Start
 	// holder has it; fact tells that somebody said so by name, a person or the
 	// platform. All else is the desk's doing, and within the slots.
 	holder string
 	fact   bool
 	// closed are those who were named since it was closed.
 	closed []string
+	// asked are the agents who were asked, by rounds, since what began the rounds
+	// anew; wish is for whom it asks, attempt the newest invitation.
+	asked   map[string]bool
+	wish    string
+	attempt int
 }
 
 // letter is one message on its way, to a desk or to a conversation.
@@ -70,8 +79,7 @@ func newFleet(rt *rapid.T) *fleet {
 	second := policy.Duration(time.Second)
 	f := &fleet{
 		T: rt, from: rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1)), now: start(),
-		desks: map[string]*desk.Machine{}, talks: map[string]*chat{}, staff: map[string]policy.DeskSnapshot{},
-	}
+		desks: map[string]*desk.Machine{}, talks: map[string]*chat{}, staff: map[string]policy.DeskSnapshot{}}
 
 	p := policy.Default()
 	p.Accept.Rounds, p.Accept.Pause = f.from.IntN(3)+1, policy.Duration(f.from.IntN(3))*10*second
@@ -105,7 +113,7 @@ func newFleet(rt *rapid.T) *fleet {
 
 	for n := range 1 + f.from.IntN(5) {
 		id := fmt.Sprintf("C%d", n+1)
-		f.talks[id] = &chat{id: id, begin: signals.Start{Version: 1, Session: 1}}
+		f.talks[id] = &chat{id: id, start: signals.Start{Version: 1, Session: 1}}
 	}
 
 	return f
@@ -155,11 +163,11 @@ func (f *fleet) apply(c *chat, kind signals.Type, who string, change func(e *sig
 		}
 
 		if c.machine != nil {
-			c.begin = c.machine.Result().Next()
+			c.start = c.machine.Result().Next()
 		}
 
-		c.machine = conversation.NewMachine(c.key(), c.key().WorkflowID(), c.begin, f.under)
-		c.holder, c.fact, c.closed = "", false, nil
+		c.machine = conversation.NewMachine(c.key(), c.key().WorkflowID(), c.start, f.under)
+		c.holder, c.fact, c.closed, c.wish, c.attempt = "", false, nil, "", 0
 	}
 
 	f.tellf("%s: %s by %s", c.id, kind, who)
@@ -205,6 +213,7 @@ func (f *fleet) collect(c *chat) {
 
 	asks := slices.Clone(m.TakeAsks())
 	for _, said := range asks {
+		c.begin(&said)
 		f.tellf("%s says %s", c.id, tellAsk(&said))
 		f.send(letter{desk: said.Desk, ask: said.Ask})
 	}
@@ -265,6 +274,7 @@ func (f *fleet) deliver(n int) {
 
 	if c := f.talks[l.chat]; c.runs() {
 		c.machine.Offer(l.offer, f.now)
+		f.checkRound(c, &l.offer)
 		c.machine.Tick(f.now)
 		f.collect(c)
 	}
@@ -313,10 +323,38 @@ func (f *fleet) empty(name string) {
 	}
 }
 
+// begin takes in a statement that begins the rounds anew: it asks for other agents,
+// or does not wait any more.
+func (c *chat) begin(said *conversation.DeskAsk) {
+	wish := fmt.Sprint(said.Desk, said.Ask.Kind, said.Ask.Number)
+	if need := said.Ask.Need; need != nil {
+		wish = fmt.Sprint(said.Desk, need.Only, need.Skills, need.Candidates)
+	}
+
+	if c.wish != wish {
+		c.wish, c.asked = wish, map[string]bool{}
+	}
+}
+
+// checkRound wants that nobody is asked twice in a round.
+func (f *fleet) checkRound(c *chat, offer *signals.Offer) {
+	list := c.machine.View("", true).Invitations
+	if len(list) == 0 || f.forgot {
+		return
+	}
+
+	if newest := &list[len(list)-1]; offer.Kind == signals.OfferAgent && newest.Outcome == "" && newest.Attempt > c.attempt {
+		which := fmt.Sprint(newest.AgentID, " in round ", newest.Round)
+		require.NotContains(f, c.asked, which, "%s\n%s", c.id, f.log())
+
+		c.asked[which], c.attempt = true, newest.Attempt
+	}
+}
+
 // checkSlots wants that no agent is asked for, or has, more than the slots, but for
 // what was given by name.
 func (f *fleet) checkSlots() {
-	if f.faulty {
+	if f.forgot {
 		return // a desk that lost everything knows its slots again only by and by
 	}
 

@@ -106,11 +106,11 @@ func (f *fleet) helpful() {
 
 		view := c.machine.View("", false)
 
-		if view.Offered != "" {
+		if view.Offered != "" && view.Offered != f.silent {
 			f.command(c, signals.AcceptUpdate, signals.Command{AgentID: view.Offered})
 		}
 
-		if view.Agent != "" && view.Unreplied {
+		if view.Agent != "" && view.Agent != f.silent && view.Unreplied {
 			f.named(view.Agent, func() { f.apply(c, signals.MessageReceived, view.Agent, nil) })
 		}
 	}

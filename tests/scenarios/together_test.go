@@ -44,15 +44,24 @@ func (f *fleet) play(steps int) {
 
 	f.quiet = true
 
+	if f.from.IntN(2) == 0 {
+		f.silent = one(f.from, "smith", "jones", "brown")
+	}
+
 	for _, name := range f.names() {
 		for i := range f.staff[name].Agents {
-			f.word(name, signals.AgentWord{ID: f.staff[name].Agents[i].ID, Status: signals.AgentAccepting})
+			word := signals.AgentWord{ID: f.staff[name].Agents[i].ID, Status: signals.AgentAccepting}
+			if word.ID == f.silent {
+				word.Status = one(f.from, signals.AgentAccepting, signals.AgentOffline)
+			}
+
+			f.word(name, word)
 		}
 	}
 
 	// Without losses nobody needs to be asked again.
 	length := 8 * time.Minute
-	if f.faulty {
+	if f.faulty || f.silent != "" {
 		length = 3 * time.Hour
 	}
 
@@ -197,6 +206,7 @@ func (f *fleet) terminate(c *chat) {
 
 	name := one(f.from, f.names()...)
 	f.tellf("%s is terminated", name)
+	f.forgot = true
 
 	f.desks[name] = desk.New(f.staff[name], f.now)
 	f.desks[name].Seek(f.now)
@@ -236,24 +246,42 @@ func (f *fleet) agreeOn(name string, c *chat) {
 	case view.Desk == name && view.Agent != "" && view.Status != signals.StatusClosing:
 		require.Equal(f, signals.DeskActive, there.Status, "%s\n%s", c.id, f.log())
 		require.Equal(f, view.Agent, there.Agent, "%s\n%s", c.id, f.log())
+
+		if view.Agent == f.silent && view.Status == signals.StatusActive && view.Unreplied && f.under.Policy.Reassign.After > 0 && c.machine.Reassigned < f.under.Policy.Reassign.Max {
+			f.requireNobodyFree(name, c, nil)
+		}
 	case view.Desk == name && view.Status == signals.StatusQueued:
 		require.Contains(f, []string{signals.DeskWaits, signals.DeskPauses, signals.DeskHasNone}, there.Status, "%s\n%s", c.id, f.log())
-		f.requireNobodyFree(name, c)
+		f.requireNobodyFree(name, c, c.machine.Talk.Said.Need)
+	case view.Desk == name && view.Status == signals.StatusOffered && view.Offered == f.silent:
+		require.Equal(f, signals.DeskOffered, there.Status, "%s\n%s", c.id, f.log())
 	default:
 		require.Empty(f, there.Status, "%s is %s on %s\n%s", c.id, view.Status, name, f.log())
 	}
 }
 
-func (f *fleet) requireNobodyFree(name string, c *chat) {
-	need := c.machine.Talk.Said.Need
-	require.NotNil(f, need)
+// requireNobodyFree wants that no agent has room who would do, whoever is silent not
+// counted.
+func (f *fleet) requireNobodyFree(name string, c *chat, need *signals.Need) {
+	if need == nil {
+		need = &signals.Need{Skills: skillsOf(c)}
+	}
 
 	for _, agent := range f.desks[name].View(f.now).Agents {
-		if agent.Load >= agent.Slots || agent.Removed || need.Only != "" && need.Only != agent.ID {
+		if agent.Load >= agent.Slots || agent.Removed || need.Only != "" && need.Only != agent.ID || agent.ID == f.silent {
 			continue
 		}
 
 		lacks := slices.ContainsFunc(need.Skills, func(skill string) bool { return !slices.Contains(agent.Skills, skill) })
 		require.True(f, lacks && f.staff[name].SkillWait == 0, "%s waits and %s is free\n%s", c.id, agent.ID, f.log())
 	}
+}
+
+// skillsOf are those that a conversation was last asked for with.
+func skillsOf(c *chat) []string {
+	if skill := c.machine.Statement().Skill; skill != "" {
+		return []string{skill}
+	}
+
+	return nil
 }
