@@ -187,6 +187,12 @@ func benchBook(t *testing.T) *policy.Book {
 
 			return quick()(p)
 		},
+		"ended": func(p *policy.Policy) error {
+			p.Unreplied.First, p.Closeout.Grace = policy.Duration(time.Hour), policy.Duration(time.Minute)
+			p.Closeout.Escalation = policy.FollowSession
+
+			return nil
+		},
 		"moved": func(p *policy.Policy) error {
 			p.Unreplied.First, p.Closeout.Grace = policy.Duration(time.Hour), 600*ms
 
@@ -205,7 +211,7 @@ func benchBook(t *testing.T) *policy.Book {
 		source := policy.NewSource(name)
 		source.Dialect, source.Policy = policy.DialectLiveChat, name
 
-		if name == "routed" {
+		if name == "routed" || name == "ended" {
 			source.Routing, source.Desk = policy.RoutingDesk, "support"
 		}
 

@@ -73,6 +73,7 @@ func TestRecordDesk(t *testing.T) {
 		{"terminated", 1, deskTerminated},
 		{"paused", 1, deskPaused},
 		{"given", 1, deskGiven},
+		{"saved", 1, deskSaved},
 	} {
 		t.Run(path.name, func(t *testing.T) {
 			t.Parallel()
@@ -389,4 +390,35 @@ func deskGiven(s *deskStage) {
 	given.Given = true
 	s.tell(given)
 	s.hears(1, signals.OfferGone, "b")
+}
+
+// deskSaved: whose agent is silent gets the slot that becomes free, and not who is
+// first in line; who is only more urgent is not offered to the same agent again.
+func deskSaved(s *deskStage) {
+	s.tell(s.ask(1, 1, signals.AskAccepted, "a"), s.ask(2, 1, signals.AskAccepted, "b"), s.ask(3, 1, signals.AskAccepted, "c"))
+	s.tell(s.ask(4, 1, signals.AskRequest, ""))
+
+	stuck := s.ask(1, 1, signals.AskAccepted, "a")
+	stuck.Wants = true
+	s.tell(stuck)
+	s.hears(1, signals.OfferFree, "a")
+	s.tell(s.ask(2, 2, signals.AskRelease, ""))
+
+	taken := s.ask(1, 2, signals.AskRequest, "")
+	taken.Need.Head, taken.Need.Not = true, "a"
+
+	require.Eventually(s.t, func() bool {
+		s.mutex.Lock()
+		defer s.mutex.Unlock()
+
+		return s.said[len(s.said)-1].Offer.Free
+	}, 20*time.Second, 20*time.Millisecond)
+	s.tell(taken)
+	s.hears(1, signals.OfferAgent, "b")
+	s.hears(4, signals.OfferAgent, "a")
+
+	urgent := s.ask(4, 2, signals.AskDeclined, "a")
+	urgent.Need.Priority = 1
+	s.tell(urgent)
+	s.hears(4, signals.OfferRound, "")
 }

@@ -2,6 +2,8 @@ package tests_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +27,16 @@ func talkPaths() []historyPath {
 			name: "reassigned", source: "routed", take: takeReassigned, wants: []enumspb.EventType{
 				enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, enumspb.EVENT_TYPE_TIMER_FIRED,
 			},
+		},
+		{
+			name: "reopened-anew", source: "routed", take: takeReopenedAnew, wants: []enumspb.EventType{
+				enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED,
+			},
+		},
+		{
+			name: "escalated-after-the-end", source: "ended", runs: 2, take: takeEscalatedAfterTheEnd, wants: []enumspb.EventType{
+				enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW,
+			}, holds: beganWithPending,
 		},
 		{
 			name: "overtaken", source: "routed", take: takeOvertaken, wants: []enumspb.EventType{
@@ -123,6 +135,54 @@ func takeInvited(t *testing.T, b *bench, key signals.Key) {
 
 	d.says(signals.Offer{Kind: signals.OfferNone, Reason: signals.ReasonUnavailable})
 	b.completed(t, key.WorkflowID())
+}
+
+// takeReopenedAnew closes what an agent has: the visitor who goes on waits for an
+// agent again. The desk says that nobody else is free when the next one is silent,
+// and by itself that somebody is.
+func takeReopenedAnew(t *testing.T, b *bench, key signals.Key) {
+	t.Helper()
+
+	b.send(t, key, event(signals.EscalationRequested, "", ann))
+	b.until(t, key, "queued", is(signals.StatusQueued))
+
+	d := newDeskSays(t, b, key)
+
+	d.offers(smith, time.Minute)
+	b.until(t, key, "offered", offeredTo(smith))
+	require.NoError(t, b.command(t, key, signals.AcceptUpdate, signals.Command{AgentID: smith}))
+	b.send(t, key, closing(""))
+	b.until(t, key, "closing", is(signals.StatusClosing))
+	b.send(t, key, message("", ann, "One more thing"))
+	b.until(t, key, "queued again", is(signals.StatusQueued))
+	require.ErrorContains(t, b.command(t, key, signals.AcceptUpdate, signals.Command{AgentID: smith}), "is over, accepted")
+
+	d.number += 3
+	d.offers(jones, time.Minute)
+	b.until(t, key, "offered again", offeredTo(jones))
+	require.NoError(t, b.command(t, key, signals.AcceptUpdate, signals.Command{AgentID: jones}))
+
+	d.number++
+	b.until(t, key, "asked in vain", func(view signals.View) bool {
+		d.says(signals.Offer{Kind: signals.OfferFree})
+
+		return strings.Contains(fmt.Sprint(view.Timeline), string(signals.AgentsUnavailable))
+	})
+	d.says(signals.Offer{Kind: signals.OfferFree, Free: true})
+	b.until(t, key, "taken away", is(signals.StatusQueued))
+	b.send(t, key, closing(""))
+	b.completed(t, key.WorkflowID())
+}
+
+// takeEscalatedAfterTheEnd begins the next session before the grace is over.
+func takeEscalatedAfterTheEnd(t *testing.T, b *bench, key signals.Key) {
+	t.Helper()
+
+	b.send(t, key, event(signals.EscalationRequested, "", ann), message("", ann, "Hello"))
+	b.send(t, key, closing(""))
+	b.until(t, key, "closing", is(signals.StatusClosing))
+	b.send(t, key, event(signals.EscalationRequested, "", ann))
+	b.until(t, key, "session 2", func(view signals.View) bool { return view.Session == 2 && view.Status == signals.StatusQueued })
 }
 
 // takeOvertaken has a desk say what comes too late: that there is nobody, while an

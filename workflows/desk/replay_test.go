@@ -26,7 +26,7 @@ func TestReplay(t *testing.T) {
 
 	files, err := filepath.Glob(filepath.Join("testdata", "*.json"))
 	require.NoError(t, err)
-	require.Len(t, files, 13)
+	require.Len(t, files, 14)
 
 	for _, path := range files {
 		t.Run(filepath.Base(path), func(t *testing.T) {
