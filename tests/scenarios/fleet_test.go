@@ -79,7 +79,8 @@ func newFleet(rt *rapid.T) *fleet {
 	second := policy.Duration(time.Second)
 	f := &fleet{
 		T: rt, from: rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1)), now: start(),
-		desks: map[string]*desk.Machine{}, talks: map[string]*chat{}, staff: map[string]policy.DeskSnapshot{}}
+		desks: map[string]*desk.Machine{}, talks: map[string]*chat{}, staff: map[string]policy.DeskSnapshot{},
+	}
 
 	p := policy.Default()
 	p.Accept.Rounds, p.Accept.Pause = f.from.IntN(3)+1, policy.Duration(f.from.IntN(3))*10*second

@@ -247,7 +247,8 @@ func (f *fleet) agreeOn(name string, c *chat) {
 		require.Equal(f, signals.DeskActive, there.Status, "%s\n%s", c.id, f.log())
 		require.Equal(f, view.Agent, there.Agent, "%s\n%s", c.id, f.log())
 
-		if view.Agent == f.silent && view.Status == signals.StatusActive && view.Unreplied && f.under.Policy.Reassign.After > 0 && c.machine.Reassigned < f.under.Policy.Reassign.Max {
+		owes, rule := view.Status == signals.StatusActive && view.Unreplied, f.under.Policy.Reassign
+		if owes && view.Agent == f.silent && rule.After > 0 && c.machine.Reassigned < rule.Max {
 			f.requireNobodyFree(name, c, nil)
 		}
 	case view.Desk == name && view.Status == signals.StatusQueued:
