@@ -15,9 +15,12 @@ const (
 	// rulesPause: the pause after a round begins when the last who was asked in it
 	// did not take it; and who was given to an agent who is offline, is told so.
 	rulesPause = 4
+	// rulesSlots: a platform that asks anew is told another agent, and the webhook may
+	// name whom a conversation was taken from.
+	rulesSlots = 5
 
 	// newestRules is what a run begins with.
-	newestRules = rulesPause
+	newestRules = rulesSlots
 )
 
 // Rules says by which rules a [Machine] decides; [RulesFor] makes them.
@@ -32,9 +35,17 @@ type Rules struct {
 	// given: an agent who was offline before, and did not take a conversation but
 	// was given it, is gone.
 	given bool
+	// named: whom a platform was told, and who did not take it, is told no more
+	// while another is left.
+	named bool
+	// not: the webhook may name whom a conversation was taken from.
+	not bool
 }
 
 // RulesFor returns the rules of a version, as a run recorded it when it began.
 func RulesFor(version int) Rules {
-	return Rules{unheard: version > rulesPlain, lost: version > rulesUnheard, pause: version > rulesLost, given: version > rulesLost}
+	return Rules{
+		unheard: version > rulesPlain, lost: version > rulesUnheard, pause: version > rulesLost, given: version > rulesLost,
+		named: version > rulesPause, not: version > rulesPause,
+	}
 }
