@@ -107,6 +107,10 @@ func (s *Server) command(v verb) fiber.Handler {
 			return err
 		}
 
+		if view.Agent != "" || v.update == signals.CloseUpdate {
+			s.finder.Taken(key)
+		}
+
 		return c.JSON(whole(&view))
 	}
 }
