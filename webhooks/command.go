@@ -143,24 +143,28 @@ func (s *Server) judgeAgent(key signals.Key, v verb, command *signals.Command) e
 	}
 
 	named := cmp.Or(command.Desk, source.Groups[command.GroupID])
-	desk := cmp.Or(named, view.Desk, source.Desk)
 
+	return s.judgeHome(ctx, v, command.AgentID, named, cmp.Or(named, view.Desk, source.Desk))
+}
+
+// judgeHome refuses an agent who does not stand on this desk, which the command
+// named, or else has the conversation.
+func (s *Server) judgeHome(ctx context.Context, v verb, agent, named, desk string) error {
 	here := s.deps.Desks.Look(ctx, desk)
-	if here.Home(command.AgentID, desk) != "" {
+	if here.Home(agent, desk) != "" {
 		return nil
 	}
 
 	others := s.deps.Desks.Look(ctx, s.deps.Desks.Others(desk)...)
 
-	switch home := others.Home(command.AgentID, ""); {
+	switch home := others.Home(agent, ""); {
 	case home != "" && named != "":
-		return refused("agent " + command.AgentID + " is on desk " + home + ", the command names " + named)
+		return refused("agent " + agent + " is on desk " + home + ", the command names " + named)
 	case home != "":
-		return refused("agent " + command.AgentID + " is on desk " + home + ", the conversation on " + desk + ": transfer it to that desk")
+		return refused("agent " + agent + " is on desk " + home + ", the conversation on " + desk + ": transfer it to that desk")
 	case v.update == signals.AcceptUpdate: // the conversation knows whom it was offered to
 	case here.Complete && others.Complete && (here.Answered || others.Answered):
-		return refused("no desk knows an agent " + command.AgentID + "; PUT /v1/desks/" + desk + "/agents/" +
-			url.PathEscape(command.AgentID) + " adds one")
+		return refused("no desk knows an agent " + agent + "; PUT /v1/desks/" + desk + "/agents/" + url.PathEscape(agent) + " adds one")
 	}
 
 	return nil

@@ -62,7 +62,10 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 
-	w := &world{skills: map[string]signals.Availability{}, last: map[string]signals.Availability{}, slots: map[string]int{}, kept: map[signals.Key]string{}}
+	w := &world{
+		skills: map[string]signals.Availability{}, last: map[string]signals.Availability{},
+		slots: map[string]int{}, kept: map[signals.Key]string{},
+	}
 	w.Finder = answers.New(answers.Config{Desks: w, Conversations: w, Work: t.Context(), Log: slog.New(slog.NewTextHandler(&w.log, nil))})
 
 	return w

@@ -123,6 +123,12 @@ func (m *Machine) Answered(agents []string, now time.Time) {
 	m.question = nil
 }
 
+// wanted reports whether the webhook named whom the conversation was taken from, and
+// who can have it.
+func (m *Machine) wanted(t *talk, last []*agent) bool {
+	return m.Rules.not && t.answered && t.choice == t.Not && len(last) > 0
+}
+
 // JudgeChoices tells whether [Machine.Choose] would do it; its error is a
 // *[signals.FieldError].
 func (m *Machine) JudgeChoices(choices signals.Choices) error {
@@ -174,21 +180,35 @@ func (m *Machine) chooseOne(ask *signals.ChoiceAsk, now time.Time, at stamp) str
 	a := m.chooseFor(ask, t, failed, at)
 
 	switch {
-	case a == nil && failed: // nobody else is there
-		if t.Stage == reserved {
-			t.Until = at.plus(reservedFor)
-		}
-
-		return nameable(ask, t.Agent)
-	case a == nil:
+	case a != nil:
+		return m.give(t, id, a, at)
+	case !failed:
 		return ""
-	case t != nil && (t.inLine() || t.Stage == offered):
+	}
+
+	// Nobody else is there.
+	who := nameable(ask, t.Agent)
+	if who != "" && t.Stage == reserved {
+		t.Until = at.plus(reservedFor)
+	}
+
+	return who
+}
+
+// give offers a conversation to an agent if it asked for one, else it reserves the
+// slot; "" if there is no room.
+func (m *Machine) give(t *talk, id string, a *agent, at stamp) string {
+	if t != nil && (t.inLine() || t.Stage == offered) {
 		was := t.Agent
 		m.leave(t)
 		t.try(was)
 		m.offer(t, a, at)
 		t.Until = at.plus(reservedFor)
-	case !m.reserve(t, id, a, at):
+
+		return a.ID
+	}
+
+	if !m.reserve(t, id, a, at) {
 		return ""
 	}
 

@@ -136,7 +136,7 @@ func (m *Machine) pick(t *talk, at stamp) *agent {
 		}
 	}
 
-	if len(able) == 0 || m.Rules.not && len(last) > 0 && t.answered && t.choice == t.Not {
+	if len(able) == 0 || m.wanted(t, last) {
 		able = last
 	}
 
