@@ -123,7 +123,10 @@ func TestAnUnansweredRequest(t *testing.T) {
 		h.took = patience + time.Second
 		require.Empty(t, h.asks("1", true, "a", "b"))
 
+		h.mu.Lock()
 		h.took = 0
+		h.mu.Unlock()
+
 		require.Equal(t, "a", h.asks("1", false, "a", "b"))
 		require.Empty(t, h.told())
 	})
