@@ -228,6 +228,10 @@ type ChoiceAsk struct {
 	Key        Key         `json:"key"`
 	Skills     []string    `json:"skills,omitempty"`
 	Candidates []Candidate `json:"candidates"`
+	// Named are those whom earlier requests for the same conversation were
+	// answered, and who did not take it, the newest last: another one is chosen as
+	// long as one is left. A repetition of a request leaves out its own answer.
+	Named []string `json:"named,omitempty"`
 }
 
 // Chosen answers [Choices] in the same order; an empty id is no choice.

@@ -270,20 +270,29 @@ func TestAnswersWithoutTemporal(t *testing.T) {
 // assigns is Inbenta's question who shall have a chat. It may be asked from many
 // goroutines.
 func (p *process) assigns(source, chat string, agents ...string) (int, string) {
+	return p.assignsAt(time.Now(), source, chat, agents...)
+}
+
+// assignsAt is another request at another second; at the same, it is repeated.
+func (p *process) assignsAt(at time.Time, source, chat string, agents ...string) (int, string) {
 	candidates := make([]map[string]any, 0, len(agents))
 	for _, id := range agents {
 		candidates = append(candidates, map[string]any{"id": id, "capacity": 5})
 	}
 
-	return p.hooks(source, "chats:assign", map[string]any{"chatId": chat, "agents": candidates})
+	return p.hooksAt(at, source, "chats:assign", map[string]any{"chatId": chat, "agents": candidates})
 }
 
 // chosen is the answer that names an agent, byte for byte.
 func chosen(agent string) string { return `{"agentId":"` + agent + `"}` }
 
-// hooks sends a signed webhook of Inbenta's.
+// hooks sends a signed webhook of Inbenta's, which is another one in another second.
 func (p *process) hooks(source, trigger string, data map[string]any) (int, string) {
-	body, err := json.Marshal(map[string]any{"trigger": trigger, "appId": "app", "data": data, "created_at": time.Now().Unix()})
+	return p.hooksAt(time.Now(), source, trigger, data)
+}
+
+func (p *process) hooksAt(at time.Time, source, trigger string, data map[string]any) (int, string) {
+	body, err := json.Marshal(map[string]any{"trigger": trigger, "appId": "app", "data": data, "created_at": at.Unix()})
 	if err != nil {
 		return 0, err.Error()
 	}
@@ -327,16 +336,18 @@ func TestAnswersOfInbenta(t *testing.T) {
 	key := func(chat string) signals.Key { return signals.Key{Source: "inbenta", Conversation: chat} }
 	both := []string{"Ag3ntId02", "Ag3ntId01"}
 
+	begun := time.Now()
+
 	// A desk that began a moment ago looks around first.
 	require.Eventually(t, func() bool {
-		_, body := parley.assigns("inbenta", "one", both...)
+		_, body := parley.assignsAt(begun, "inbenta", "one", both...)
 
 		return body != ""
 	}, 20*time.Second, 50*time.Millisecond)
 
 	// The first is the desk's own order; the same question has the same answer.
 	for range 2 {
-		status, body := parley.assigns("inbenta", "one", both...)
+		status, body := parley.assignsAt(begun, "inbenta", "one", both...)
 		require.Equal(t, http.StatusOK, status)
 		require.Equal(t, chosen("Ag3ntId01"), body)
 	}

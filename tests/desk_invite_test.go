@@ -43,9 +43,11 @@ func checkWaitsForHours(f *floor) {
 	require.Empty(f.t, view.Invitations)
 
 	// Whoever is given it all the same has it.
+	require.Contains(f.t, v.refuses("accept", by("later-a")), "no invitation is out to later-a")
 	require.Contains(f.t, v.refuses("accept", by("x")), "no invitation is out to x")
-	require.Equal(f.t, "x", v.commands("assign", by("x")).Agent)
-	f.loads("later", 0, 0, 1, map[string]int{"x": 1})
+	require.Contains(f.t, v.refuses("assign", by("x")), "no desk knows an agent x")
+	require.Equal(f.t, "later-a", v.commands("assign", by("later-a")).Agent)
+	f.loads("later", 0, 0, 1, map[string]int{"later-a": 1})
 	v.closes()
 	f.loads("later", 0, 0, 0, nil)
 }

@@ -58,6 +58,7 @@ func (s *Server) accept(source *Source, events []signals.Event, now time.Time) d
 	}
 
 	s.metrics.coalesced(source.Name, len(events)-len(news))
+	s.finder.Heard(news)
 
 	return out
 }

@@ -66,6 +66,7 @@ func (s *Server) question(source *Source, req dialect.Request, events []signals.
 
 	q := &question{Query: answers.Query{
 		Ask: ask, Key: signals.Key{Source: source.Name, Conversation: ask.Conversation}, Desk: source.Desk, Routed: source.Routed,
+		Event: events[0].ID,
 	}}
 	q.ctx, q.cancel = context.WithTimeout(s.work, ask.Within)
 

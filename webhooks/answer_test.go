@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/signals/dialects/dialect"
@@ -215,4 +216,60 @@ func TestAgentsAreChosen(t *testing.T) {
 	}
 
 	require.Equal(t, 52, asked)
+}
+
+// TestAnotherAgentForANewRequest: a request for an agent after another says that the
+// one before came to nothing; a repetition of it does not.
+func TestAnotherAgentForANewRequest(t *testing.T) {
+	t.Parallel()
+
+	e := newEdge(t, withPlatforms)
+	second := 0
+	hook := func(trigger, data string) string {
+		answer := e.do(http.MethodPost, "/webhooks/inbenta",
+			fmt.Sprintf(`{"trigger":%q,"data":{"chatId":"one",%s},"created_at":%d}`, trigger, data, 1795168800+second))
+		require.Equal(t, http.StatusOK, answer.status, answer.body)
+
+		return answer.body
+	}
+	assigns := func(desk string) string {
+		e.desk.mu.Lock()
+		e.desk.chosen = signals.Chosen{Agents: []string{desk}}
+		e.desk.mu.Unlock()
+
+		return hook("chats:assign", `"agents":["a","b","c"]`)
+	}
+	named := func() []string {
+		choices, ok := e.desk.updates[len(e.desk.updates)-1].Args[0].(signals.Choices)
+		require.True(t, ok)
+
+		return choices.Choices[0].Named
+	}
+
+	require.JSONEq(t, `{"agentId":"a"}`, assigns("a"))
+	require.JSONEq(t, `{"agentId":"a"}`, assigns("b"), "the same webhook again")
+	require.Len(t, e.desk.updates, 1)
+	require.Empty(t, named())
+
+	second++
+
+	require.JSONEq(t, `{"agentId":"b"}`, assigns("b"))
+	require.Equal(t, []string{"a"}, named())
+
+	// Somebody took it, by the platform's word or by a command.
+	second++
+
+	hook("invitations:accept", `"userId":"b"`)
+	require.JSONEq(t, `{"agentId":"c"}`, assigns("c"))
+	require.Empty(t, named())
+
+	e.answer = func(client.UpdateWorkflowOptions) (signals.Answer, error) {
+		return signals.Answer{View: signals.View{Agent: "c", Status: signals.StatusActive}}, nil
+	}
+	require.Equal(t, http.StatusOK, e.do(http.MethodPost, "/v1/conversations/inbenta/one/accept", `{"agent_id":"c"}`).status)
+
+	second++
+
+	assigns("a")
+	require.Empty(t, named())
 }

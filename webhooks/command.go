@@ -1,6 +1,7 @@
 package webhooks
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -98,7 +100,7 @@ func (s *Server) command(v verb) fiber.Handler {
 			return err
 		}
 
-		if err := s.ofAnotherDesk(key, v, &command); err != nil {
+		if err := s.judgeAgent(key, v, &command); err != nil {
 			return err
 		}
 
@@ -107,15 +109,20 @@ func (s *Server) command(v verb) fiber.Handler {
 			return err
 		}
 
+		if view.Agent != "" || v.update == signals.CloseUpdate {
+			s.finder.Taken(key)
+		}
+
 		return c.JSON(whole(&view))
 	}
 }
 
-// ofAnotherDesk refuses an agent who stands on another desk than the one that
-// has the conversation: neither would count the slot, or notice that the agent
-// went offline.
-func (s *Server) ofAnotherDesk(key signals.Key, v verb, command *signals.Command) error {
-	if source, ok := s.sources[key.Source]; !ok || !source.Routed || command.AgentID == "" {
+// judgeAgent refuses an agent who stands on another desk than the one that has the
+// conversation, or that the command names, or on none: nobody would count the slot,
+// or notice that the agent went offline.
+func (s *Server) judgeAgent(key signals.Key, v verb, command *signals.Command) error {
+	source, ok := s.sources[key.Source]
+	if !ok || !source.Routed || command.AgentID == "" || v.update == signals.DeclineUpdate {
 		return nil
 	}
 
@@ -126,7 +133,7 @@ func (s *Server) ofAnotherDesk(key signals.Key, v verb, command *signals.Command
 
 	// What is wrong with the conversation the command itself finds out.
 	view, err := s.running(ctx, key)
-	if err != nil || view.Desk == "" || view.Agent == command.AgentID {
+	if err != nil || view.Agent == command.AgentID {
 		return nil
 	}
 
@@ -135,9 +142,29 @@ func (s *Server) ofAnotherDesk(key signals.Key, v verb, command *signals.Command
 		return nil
 	}
 
-	if other := s.deps.Desks.Elsewhere(ctx, view.Desk, command.AgentID); other != "" {
-		return refused("agent " + command.AgentID + " is on desk " + other + ", the conversation on " + view.Desk +
-			": transfer it to that desk")
+	named := cmp.Or(command.Desk, source.Groups[command.GroupID])
+
+	return s.judgeHome(ctx, v, command.AgentID, named, cmp.Or(named, view.Desk, source.Desk))
+}
+
+// judgeHome refuses an agent who does not stand on this desk, which the command
+// named, or else has the conversation.
+func (s *Server) judgeHome(ctx context.Context, v verb, agent, named, desk string) error {
+	here := s.deps.Desks.Look(ctx, desk)
+	if here.Home(agent, desk) != "" {
+		return nil
+	}
+
+	others := s.deps.Desks.Look(ctx, s.deps.Desks.Others(desk)...)
+
+	switch home := others.Home(agent, ""); {
+	case home != "" && named != "":
+		return refused("agent " + agent + " is on desk " + home + ", the command names " + named)
+	case home != "":
+		return refused("agent " + agent + " is on desk " + home + ", the conversation on " + desk + ": transfer it to that desk")
+	case v.update == signals.AcceptUpdate: // the conversation knows whom it was offered to
+	case here.Complete && others.Complete && (here.Answered || others.Answered):
+		return refused("no desk knows an agent " + agent + "; PUT /v1/desks/" + desk + "/agents/" + url.PathEscape(agent) + " adds one")
 	}
 
 	return nil

@@ -56,7 +56,7 @@ func (a *Activities) Choose(ctx context.Context, choice desk.Choice) ([]string, 
 }
 
 // question is the event that the webhook gets: assignment.requested with the
-// agents who can have the conversation, in the desk's order.
+// agents who can have the conversation, in the order of their ids.
 func question(name string, about *desk.ChoiceFor, id string) *signals.Event {
 	now := time.Now().UTC()
 	waited := max(int64(now.Sub(about.Since).Seconds()), 0)

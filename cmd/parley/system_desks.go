@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -48,8 +49,7 @@ func (s *system) assignOf(name string) policy.DeskAssign {
 	return known.Assign
 }
 
-// newPresence tells desks what platforms say of their agents: the one that an
-// agent stands on by the configuration, else the one of the agent's source.
+// newPresence tells desks what platforms say of their agents.
 func (s *system) newPresence() *presence.Forwarder {
 	sources := make([]string, 0, len(s.sources))
 	for i := range s.sources {
@@ -58,16 +58,25 @@ func (s *system) newPresence() *presence.Forwarder {
 
 	return presence.New(s.inbox, presence.Config{
 		Accounts: ledger{s.inbox}, Courier: s.courier, Sources: sources, Log: s.log,
-		Desk: func(source, agent string) string {
-			if home, known := s.file.desks.Home(agent); known {
-				return home
-			}
-
-			from, _ := s.book.Source(source)
-
-			return from.Desk
-		},
+		Look: s.homes,
 	})
+}
+
+// homes finds the desk of a source's agent: the one that has the agent, who may have
+// been put there; of somebody whom none knows the one that the configuration
+// says, else the source's.
+func (s *system) homes(ctx context.Context) func(source, agent string) string {
+	staff := s.board.Look(ctx, s.board.Names()...)
+
+	return func(source, agent string) string {
+		usual, known := s.file.desks.Home(agent)
+		if !known {
+			from, _ := s.book.Source(source)
+			usual = from.Desk
+		}
+
+		return cmp.Or(staff.Home(agent, usual), usual)
+	}
 }
 
 // openDesks starts every desk, so that one that was terminated asks who counts on

@@ -70,14 +70,15 @@ type Finder struct {
 	config   Config
 	gatherer *gatherer
 	places   chan struct{}
-	told     *told
+	told     *told[session]
+	hops     *told[hops]
 	quiet    sparing.Gate
 }
 
 // New returns a finder.
 func New(config Config) *Finder {
 	return &Finder{
-		config: config, gatherer: newGatherer(&config), places: make(chan struct{}, together), told: newTold(),
+		config: config, gatherer: newGatherer(&config), places: make(chan struct{}, together), told: newTold[session](), hops: newTold[hops](),
 	}
 }
 
@@ -89,7 +90,9 @@ type Query struct {
 	// to agents; where the platform does, it may know none of them.
 	Desk   string
 	Routed bool
-	// Fresh says that the webhook's events are news, not a repetition.
+	// Event is the id of the webhook's event, and Fresh says that it is news, not a
+	// repetition.
+	Event string
 	Fresh bool
 	// Again has the events accepted as news after all: salt tells them from those
 	// that they repeat, and is the same for their own repetition. It may be nil.
@@ -149,28 +152,6 @@ func (f *Finder) knowsNobody(ctx context.Context, desk string) bool {
 	}
 
 	return len(view.Agents) == 0
-}
-
-// choose is "" where nobody can be had.
-func (f *Finder) choose(ctx context.Context, q *Query) string {
-	if !f.config.Desks.Known(q.Desk) {
-		return ""
-	}
-
-	id, err := f.gatherer.choose(ctx, q.Desk, signals.ChoiceAsk{Key: q.Key, Candidates: q.Ask.Candidates})
-	if err != nil {
-		f.silent(ctx, q, err)
-
-		return ""
-	}
-
-	for i := range q.Ask.Candidates {
-		if q.Ask.Candidates[i].AgentID == id {
-			return id
-		}
-	}
-
-	return ""
 }
 
 // inTime reports whether an answer could still be in time.

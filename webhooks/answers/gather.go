@@ -85,6 +85,10 @@ func sizeOf(ask *signals.ChoiceAsk) int {
 
 	size := fixed + len(ask.Key.Source) + len(ask.Key.Conversation)
 
+	for _, id := range ask.Named {
+		size += len(id) + len(`"",`)
+	}
+
 	for i := range ask.Candidates {
 		candidate := &ask.Candidates[i]
 		size += fixed + len(candidate.AgentID)

@@ -7,7 +7,7 @@ import (
 	"github.com/parleyhq/parley/signals"
 )
 
-// maxTold bounds the conversations in each half of the memory, about 200 bytes
+// maxTold bounds the conversations in each half of a memory, some hundred bytes
 // each.
 const maxTold = 8 << 10
 
@@ -17,16 +17,16 @@ type session struct {
 	reopenedAt time.Time
 }
 
-// told remembers what was answered lately, so that the next answer agrees with it
-// while the conversation cannot be asked. It forgets by halves.
-type told struct {
+// told remembers what was answered lately, so that the next answer agrees with it.
+// It forgets by halves.
+type told[V any] struct {
 	mu         sync.Mutex
-	young, old map[signals.Key]session
+	young, old map[signals.Key]V
 }
 
-func newTold() *told { return &told{young: make(map[signals.Key]session)} }
+func newTold[V any]() *told[V] { return &told[V]{young: make(map[signals.Key]V)} }
 
-func (t *told) get(key signals.Key) (session, bool) {
+func (t *told[V]) get(key signals.Key) (V, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 
@@ -39,13 +39,21 @@ func (t *told) get(key signals.Key) (session, bool) {
 	return was, ok
 }
 
-func (t *told) put(key signals.Key, said session) {
+func (t *told[V]) put(key signals.Key, said V) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 
 	if _, there := t.young[key]; !there && len(t.young) >= maxTold {
-		t.old, t.young = t.young, make(map[signals.Key]session)
+		t.old, t.young = t.young, make(map[signals.Key]V)
 	}
 
 	t.young[key] = said
+}
+
+func (t *told[V]) drop(key signals.Key) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	delete(t.young, key)
+	delete(t.old, key)
 }

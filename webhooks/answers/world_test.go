@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -48,6 +49,12 @@ type world struct {
 	batches []int
 	flying  int
 	short   bool
+	// named are whom the desk was told of with each choice; kept are slots that it
+	// holds for conversations.
+	named [][]string
+	// again is whom the desk gives whoever was named before.
+	again string
+	kept  map[signals.Key]string
 
 	log bytes.Buffer
 }
@@ -55,7 +62,10 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 
-	w := &world{skills: map[string]signals.Availability{}, last: map[string]signals.Availability{}, slots: map[string]int{}}
+	w := &world{
+		skills: map[string]signals.Availability{}, last: map[string]signals.Availability{},
+		slots: map[string]int{}, kept: map[signals.Key]string{},
+	}
 	w.Finder = answers.New(answers.Config{Desks: w, Conversations: w, Work: t.Context(), Log: slog.New(slog.NewTextHandler(&w.log, nil))})
 
 	return w
@@ -160,16 +170,27 @@ func (w *world) Choose(ctx context.Context, _ string, choices signals.Choices) (
 	out := signals.Chosen{}
 
 	for _, choice := range choices.Choices {
-		agent := ""
+		w.named = append(w.named, choice.Named)
+
+		agent := w.kept[choice.Key]
+		if agent != "" && !slices.Contains(choice.Named, agent) {
+			out.Agents = append(out.Agents, agent)
+
+			continue
+		}
+
+		agent = w.again
 
 		for _, candidate := range choice.Candidates {
-			if w.slots[candidate.AgentID] > 0 {
+			if agent == "" && w.slots[candidate.AgentID] > 0 && !slices.Contains(choice.Named, candidate.AgentID) {
 				agent = candidate.AgentID
 				w.slots[agent]--
 
 				break
 			}
 		}
+
+		w.kept[choice.Key] = agent
 
 		out.Agents = append(out.Agents, agent)
 	}

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/workflows/desk"
@@ -45,39 +43,9 @@ func (b *Board) Elsewhere(ctx context.Context, name, agent string) string {
 		return ""
 	}
 
-	others := slices.DeleteFunc(b.Names(), func(other string) bool { return other == name })
-	found := make([]bool, len(others))
+	others := b.Look(ctx, b.Others(name)...)
 
-	var work errgroup.Group
-
-	work.SetLimit(parallel)
-
-	for i, other := range others {
-		work.Go(func() error {
-			view, err := b.View(ctx, other)
-			if err != nil {
-				view, _, _ = b.LastView(other)
-			}
-
-			found[i] = has(&view, agent)
-
-			return nil
-		})
-	}
-
-	if err := work.Wait(); err != nil {
-		return ""
-	}
-
-	if i := slices.Index(found, true); i >= 0 {
-		return others[i]
-	}
-
-	return ""
-}
-
-func has(view *signals.DeskView, agent string) bool {
-	return slices.ContainsFunc(view.Agents, func(a signals.DeskAgent) bool { return a.ID == agent && !a.Removed })
+	return others.Home(agent, "")
 }
 
 // Choose asks a desk for agents at once, one for each of the choices in their

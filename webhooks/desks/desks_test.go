@@ -410,6 +410,52 @@ func TestCommands(t *testing.T) {
 	require.Equal(t, []string{"bo", ""}, chosen.Agents)
 }
 
+// TestLook tells who stands where, and of which desks nobody knows.
+func TestLook(t *testing.T) {
+	t.Parallel()
+
+	c, board := newBoard(t)
+	down := map[string]bool{"desk:billing": true}
+	staffed := map[string][]signals.DeskAgent{
+		"desk:billing": {{ID: "kim"}, {ID: "both"}}, "desk:support": {{ID: "ann"}, {ID: "both"}, {ID: "lee", Removed: true}},
+	}
+	c.answer = func(r *client.QueryWorkflowWithOptionsRequest) (any, error) {
+		if down[r.WorkflowID] {
+			return nil, errDown
+		}
+
+		return signals.DeskView{Agents: staffed[r.WorkflowID]}, nil
+	}
+
+	staff := board.Look(t.Context(), board.Names()...)
+	require.True(t, staff.Answered)
+	require.False(t, staff.Complete, "billing never answered")
+	require.Equal(t, "support", staff.Home("ann", "billing"))
+	require.Empty(t, staff.Home("kim", ""))
+	require.Empty(t, staff.Home("lee", "support"), "who was removed is not there")
+
+	down["desk:billing"] = false
+	staff = board.Look(t.Context(), board.Names()...)
+	require.True(t, staff.Complete)
+	require.Equal(t, "billing", staff.Home("kim", "support"))
+	require.Equal(t, "support", staff.Home("both", "support"))
+	require.Equal(t, "billing", staff.Home("both", ""))
+
+	// What does not answer counts as it was.
+	c.pass(time.Minute)
+
+	down["desk:billing"], down["desk:support"] = true, true
+	staff = board.Look(t.Context(), "billing")
+	require.True(t, staff.Complete)
+	require.False(t, staff.Answered)
+	require.Equal(t, "billing", staff.Home("kim", ""))
+
+	require.Equal(t, []string{"support"}, board.Others("billing"))
+
+	staff = board.Look(t.Context(), "sales")
+	require.False(t, staff.Complete, "no such desk")
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 

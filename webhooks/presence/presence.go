@@ -47,8 +47,9 @@ type Config struct {
 	// Accounts is the log that a start reads again.
 	Accounts webhooks.AccountLog
 	Courier  Courier
-	// Desk names the desk of an agent of a source, "" for none.
-	Desk func(source, agent string) string
+	// Look returns who names the desk of an agent of a source, "" for none, as of
+	// now. Desks may be asked for it, as long as ctx lasts.
+	Look func(ctx context.Context) func(source, agent string) string
 	// Sources are those whose log is read.
 	Sources []string
 	Log     *slog.Logger
@@ -67,13 +68,15 @@ type Forwarder struct {
 	busy sync.WaitGroup
 
 	mu sync.Mutex
-	// pending is the newest word about each agent by desk, driving whether
-	// somebody tells them.
-	pending map[string]map[string]signals.AgentWord
-	waiting int
+	// pending is the newest word about each agent, driving whether somebody tells
+	// them.
+	pending map[subject]signals.AgentWord
 	driving bool
 	stopped bool
 }
+
+// subject is an agent as a source knows one.
+type subject struct{ source, agent string }
 
 // New returns a forwarder in front of acceptor. It begins with the first word;
 // [Forwarder.Recall] looks for older ones.
@@ -82,7 +85,7 @@ func New(acceptor webhooks.Acceptor, config Config) *Forwarder {
 
 	return &Forwarder{
 		Acceptor: acceptor, config: config, first: firstPause, base: base, stop: stop,
-		pending: make(map[string]map[string]signals.AgentWord),
+		pending: make(map[subject]signals.AgentWord),
 	}
 }
 
@@ -155,17 +158,12 @@ func (f *Forwarder) Stop(context.Context) error {
 	return nil
 }
 
-// hear keeps a word for its desk, unless a newer one waits there.
+// hear keeps a word for its desk, unless a newer one waits.
 func (f *Forwarder) hear(source string, word *signals.AgentWord) {
-	desk := f.config.Desk(source, word.ID)
-	if desk == "" {
-		return
-	}
-
 	f.mu.Lock()
 	defer f.mu.Unlock()
 
-	f.keep(desk, word)
+	f.keep(subject{source, word.ID}, word)
 
 	if !f.driving && !f.stopped {
 		f.driving = true
@@ -174,23 +172,15 @@ func (f *Forwarder) hear(source string, word *signals.AgentWord) {
 }
 
 // keep enters a word. The caller holds mu.
-func (f *Forwarder) keep(desk string, word *signals.AgentWord) {
-	if f.pending[desk] == nil {
-		f.pending[desk] = make(map[string]signals.AgentWord)
-	}
-
-	known, there := f.pending[desk][word.ID]
+func (f *Forwarder) keep(of subject, word *signals.AgentWord) {
+	known, there := f.pending[of]
 
 	switch {
 	case there && known.At.After(word.At):
-	case !there && f.waiting >= maxPending:
-		f.config.Log.Error("too many words about agents wait; a later start tells this one", slog.String("desk", desk))
+	case !there && len(f.pending) >= maxPending:
+		f.config.Log.Error("too many words about agents wait; a later start tells this one", slog.String("source", of.source))
 	default:
-		if !there {
-			f.waiting++
-		}
-
-		f.pending[desk][word.ID] = *word
+		f.pending[of] = *word
 	}
 }
 
@@ -226,7 +216,7 @@ func (f *Forwarder) rests() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 
-	f.driving = f.waiting > 0 && !f.stopped
+	f.driving = len(f.pending) > 0 && !f.stopped
 
 	return !f.driving
 }
@@ -235,13 +225,15 @@ func (f *Forwarder) rests() bool {
 func (f *Forwarder) tell() (told, failed bool) {
 	f.mu.Lock()
 	all := f.pending
-	f.pending, f.waiting = make(map[string]map[string]signals.AgentWord), 0
+	f.pending = make(map[subject]signals.AgentWord)
 	f.mu.Unlock()
 
-	for _, desk := range slices.Sorted(maps.Keys(all)) {
-		words := make([]signals.AgentWord, 0, len(all[desk]))
-		for _, id := range slices.Sorted(maps.Keys(all[desk])) {
-			words = append(words, all[desk][id])
+	desks := f.sorted(all)
+
+	for _, desk := range slices.Sorted(maps.Keys(desks)) {
+		words := make([]signals.AgentWord, 0, len(desks[desk]))
+		for _, id := range slices.Sorted(maps.Keys(desks[desk])) {
+			words = append(words, all[desks[desk][id]])
 		}
 
 		switch err := f.words(desk, words); {
@@ -252,15 +244,43 @@ func (f *Forwarder) tell() (told, failed bool) {
 		default:
 			failed = true
 
-			f.again(desk, words, err)
+			f.again(desk, desks[desk], all, err)
 		}
 	}
 
 	return told, failed
 }
 
+// sorted returns for each desk the agents whom it is to hear of, and which word:
+// of two sources' the newest. Where an agent stands is looked up only now, since a
+// webhook does not wait for it.
+func (f *Forwarder) sorted(all map[subject]signals.AgentWord) map[string]map[string]subject {
+	ctx, cancel := context.WithTimeout(f.base, tellTime)
+	defer cancel()
+
+	desks := make(map[string]map[string]subject)
+	deskOf := f.config.Look(ctx)
+
+	for of, word := range all {
+		desk := deskOf(of.source, of.agent)
+		if desk == "" {
+			continue
+		}
+
+		if desks[desk] == nil {
+			desks[desk] = make(map[string]subject)
+		}
+
+		if other, there := desks[desk][of.agent]; !there || all[other].At.Before(word.At) {
+			desks[desk][of.agent] = of
+		}
+	}
+
+	return desks
+}
+
 // again keeps words that could not be told for the next attempt.
-func (f *Forwarder) again(desk string, words []signals.AgentWord, err error) {
+func (f *Forwarder) again(desk string, agents map[string]subject, all map[subject]signals.AgentWord, err error) {
 	if f.base.Err() == nil {
 		f.config.Log.Warn("a desk could not be told about agents; it is tried again", slog.String("desk", desk), slog.Any("error", err))
 	}
@@ -268,8 +288,9 @@ func (f *Forwarder) again(desk string, words []signals.AgentWord, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 
-	for i := range words {
-		f.keep(desk, &words[i])
+	for _, of := range agents {
+		word := all[of]
+		f.keep(of, &word)
 	}
 }
 

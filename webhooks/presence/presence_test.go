@@ -30,6 +30,9 @@ type world struct {
 	calls  int
 	heard  map[string][]string
 	hold   chan struct{}
+	// moved is an agent who came to another desk; looks counts who asked for it.
+	moved string
+	looks int
 }
 
 func (w *world) Accept(_ context.Context, _ string, events []signals.Event) (inbox.Receipt, error) {
@@ -97,14 +100,22 @@ func setup(t *testing.T, w *world) *presence.Forwarder {
 	w.heard = map[string][]string{}
 	f := presence.New(w, presence.Config{
 		Accounts: w, Courier: w, Sources: []string{"livechat", "acquire"}, Log: slog.New(slog.DiscardHandler),
-		Desk: func(source, agent string) string {
-			switch {
-			case agent == "smith":
-				return "billing"
-			case source == "livechat":
-				return "support"
-			default:
-				return ""
+		Look: func(context.Context) func(source, agent string) string {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+
+			w.looks++
+			moved := w.moved
+
+			return func(source, agent string) string {
+				switch {
+				case agent == "smith" || agent == moved:
+					return "billing"
+				case source == "livechat":
+					return "support"
+				default:
+					return ""
+				}
 			}
 		},
 	})
@@ -179,6 +190,47 @@ func TestOnlyTheNewestWordWaits(t *testing.T) {
 	require.Eventually(t, func() bool { return len(w.said("support")) == 2 }, 5*time.Second, time.Millisecond)
 	require.Equal(t, []string{"jo offline", "kim accepting"}, w.said("support"))
 	require.Equal(t, 3, w.calls)
+}
+
+// TestAWordFollowsItsAgent: it goes to the desk on which the agent stands when it is
+// told, and of many agents it is looked up at once.
+func TestAWordFollowsItsAgent(t *testing.T) {
+	t.Parallel()
+
+	w := &world{hold: make(chan struct{}), fails: []error{courier.ErrUnavailable}}
+	f := setup(t, w)
+
+	events := []signals.Event{status("kim", signals.AgentOffline, 1)}
+	for n := range 100 {
+		events = append(events, status("agent-"+strconv.Itoa(n), signals.AgentAccepting, 1))
+	}
+
+	_, err := f.Accept(t.Context(), "livechat", events)
+	require.NoError(t, err)
+
+	w.mu.Lock()
+	w.moved = "kim"
+	w.mu.Unlock()
+	close(w.hold)
+
+	require.Eventually(t, func() bool { return len(w.said("support")) >= 100 && len(w.said("billing")) == 1 }, 5*time.Second, time.Millisecond)
+	require.Equal(t, []string{"kim offline"}, w.said("billing"))
+	require.NotContains(t, w.said("support"), "kim offline")
+	require.LessOrEqual(t, w.looks, 4)
+
+	// Of what two sources say of an agent the newest counts.
+	w.mu.Lock()
+	w.hold = make(chan struct{})
+	w.mu.Unlock()
+
+	for n, source := range []string{"livechat", "livechat", "acquire"} {
+		_, err = f.Accept(t.Context(), source, []signals.Event{status("smith", []string{"offline", "accepting", "not_accepting"}[n], 5-n)})
+		require.NoError(t, err)
+	}
+
+	close(w.hold)
+	require.Eventually(t, func() bool { return len(w.said("billing")) >= 2 }, 5*time.Second, time.Millisecond)
+	require.Equal(t, "smith offline", w.said("billing")[1])
 }
 
 // TestNobodyRepeatsWhatIsRefused: it would be so for ever, and for the others.

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/parleyhq/parley/signals"
+	"github.com/parleyhq/parley/workflows/desk"
 	"github.com/parleyhq/parley/workflows/policy"
 )
 
@@ -67,6 +68,102 @@ func TestChoose(t *testing.T) {
 	var fault *signals.FieldError
 
 	require.ErrorAs(t, err, &fault)
+}
+
+// chooseAfter asks once more for a conversation whose platform was told those
+// before, the newest last.
+func (s *scene) chooseAfter(n int, named []string, candidates ...string) string {
+	ask := signals.ChoiceAsk{Key: key(n), Named: named}
+	for _, id := range candidates {
+		ask.Candidates = append(ask.Candidates, signals.Candidate{AgentID: id})
+	}
+
+	chosen, err := s.Choose(signals.Choices{Choices: []signals.ChoiceAsk{ask}}, s.now)
+	require.NoError(s.t, err)
+	require.Len(s.t, chosen.Agents, 1)
+
+	return chosen.Agents[0]
+}
+
+// TestChooseAnother: a platform that asks again because nobody took it is told the
+// next one, and everybody before anybody a second time.
+func TestChooseAnother(t *testing.T) {
+	t.Parallel()
+
+	all := []string{"a", "b", "c"}
+	s := newScene(t, staff(1, all...))
+	require.Equal(t, "a", s.choose(1, all...))
+	require.Equal(t, "b", s.chooseAfter(1, []string{"a"}, all...))
+	require.Equal(t, 0, s.load("a"), "the slot of the one before is free")
+	require.Equal(t, 1, s.load("b"))
+	require.Equal(t, "b", s.chooseAfter(1, []string{"a"}, all...), "the same request again")
+
+	// The slot is held as long as for the first, and nobody is forgotten with it.
+	s.pass(29 * time.Second)
+	require.Equal(t, 1, s.load("b"))
+	s.pass(time.Second)
+	require.Equal(t, 0, s.load("b"))
+	require.Equal(t, "c", s.chooseAfter(1, []string{"a", "b"}, all...))
+
+	// Who has no room is not waited for: it begins again, not with the last one.
+	require.Equal(t, "a", s.choose(2, "a"))
+	require.Equal(t, "b", s.chooseAfter(1, []string{"a", "b", "c"}, all...))
+	s.restart()
+	require.Equal(t, "c", s.chooseAfter(1, []string{"b"}, all...))
+
+	// Whoever is named twice in a row is the only one; the slot is held anew.
+	s.pass(20 * time.Second)
+	require.Equal(t, "c", s.chooseAfter(1, []string{"c"}, "c"))
+	s.pass(20 * time.Second)
+	require.Equal(t, 1, s.load("c"))
+	require.Equal(t, "b", s.chooseAfter(1, []string{"c"}, "b", "nobody"), "one who is no candidate any more is left, too")
+
+	// Who has it has it.
+	s.say(1, accepted, "b")
+	require.Equal(t, "b", s.chooseAfter(1, []string{"b"}, all...))
+	require.Empty(t, s.chooseAfter(1, []string{"b"}, "a", "c"))
+}
+
+// TestChooseAnotherForAnOffer: what the desk offers by itself was not told yet; what
+// was told moves on.
+func TestChooseAnotherForAnOffer(t *testing.T) {
+	t.Parallel()
+
+	all := []string{"a", "b", "c"}
+	s := newScene(t, staff(1, "a", "b"))
+	require.Equal(t, []string{"1 offer a"}, s.say(1, request, ""))
+	require.Equal(t, "a", s.chooseAfter(1, nil, all...))
+
+	require.Equal(t, "b", s.chooseAfter(1, []string{"a"}, all...))
+	require.Equal(t, []string{"1 offer b"}, s.hear())
+	require.Equal(t, 0, s.load("a"))
+
+	// All were named: it begins again.
+	require.Equal(t, "a", s.chooseAfter(1, []string{"a", "b"}, all...))
+	require.Equal(t, []string{"1 offer a"}, s.hear())
+	require.Equal(t, 0, s.load("b"))
+
+	// Nobody else is left: it stays where it is.
+	s.say(2, accepted, "b")
+	require.Equal(t, "a", s.chooseAfter(1, []string{"a"}, all...))
+	require.Empty(t, s.hear())
+	require.Empty(t, s.chooseAfter(1, []string{"a"}, "b"), "b is busy, and a is no candidate")
+	s.say(2, release, "")
+
+	// Who was moved on from was tried in this round.
+	require.Equal(t, "b", s.chooseAfter(1, []string{"a"}, all...))
+	require.Equal(t, []string{"1 offer b"}, s.hear())
+	require.Equal(t, []string{"1 round 1"}, s.say(1, declined, "b"))
+}
+
+// TestChooseOfAnOlderRun: a run that began before names the reserved one again.
+func TestChooseOfAnOlderRun(t *testing.T) {
+	t.Parallel()
+
+	s := newScene(t, staff(1, "a", "b"))
+	s.Rules = desk.RulesFor(4)
+	require.Equal(t, "a", s.choose(1, "a", "b"))
+	require.Equal(t, "a", s.chooseAfter(1, []string{"a"}, "a", "b"))
 }
 
 // TestChooseLearns: a desk without configured agents takes the platform's word.
@@ -161,6 +258,50 @@ func TestWebhookChooses(t *testing.T) {
 	s.restart()
 	require.Empty(t, s.hear())
 	require.Len(t, s.TakeChoice(s.now).Asks, 1, "in another run, too")
+}
+
+// TestWebhookNamesTheOneBefore: whom it was taken from is tried last, unless the
+// webhook wants just that one.
+func TestWebhookNamesTheOneBefore(t *testing.T) {
+	t.Parallel()
+
+	notA := func(need *signals.Need) { need.Not = "a" }
+
+	s := newScene(t, staff(1, "a", "b"), asks)
+	s.say(1, request, "", notA)
+	require.Len(t, s.TakeChoice(s.now).Asks[0].Candidates, 2)
+	s.Answered([]string{"a"}, s.now)
+	require.Equal(t, []string{"1 offer a"}, s.hear())
+	s.say(1, release, "")
+
+	// No answer, and somebody without a free slot, leave it to the desk.
+	s.say(2, request, "", notA)
+	s.TakeChoice(s.now)
+	s.Answered(nil, s.now)
+	require.Equal(t, []string{"2 offer b"}, s.hear())
+	s.say(2, release, "")
+
+	s.say(3, request, "", notA)
+	s.TakeChoice(s.now)
+	s.say(4, accepted, "a")
+	s.Answered([]string{"a"}, s.now)
+	require.Equal(t, []string{"3 offer b"}, s.hear())
+	s.say(3, release, "")
+
+	// Whom the webhook was not offered it cannot choose.
+	s.say(5, request, "", notA)
+	require.Len(t, s.TakeChoice(s.now).Asks[0].Candidates, 1)
+	s.say(4, release, "")
+	s.Answered([]string{"a"}, s.now)
+	require.Equal(t, []string{"5 offer b"}, s.hear())
+	s.say(5, release, "")
+
+	// A run that began before goes on as it did.
+	s.Rules = desk.RulesFor(4)
+	s.say(6, request, "", notA)
+	s.TakeChoice(s.now)
+	s.Answered([]string{"a"}, s.now)
+	require.Equal(t, []string{"6 offer b"}, s.hear())
 }
 
 // TestWebhookRounds: who was asked in this round is no candidate.

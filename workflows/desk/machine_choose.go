@@ -22,8 +22,8 @@ type Choice struct {
 	Asks []ChoiceFor `json:"asks"`
 }
 
-// ChoiceFor is one conversation and the agents who can have it, in the order in
-// which the desk would ask them.
+// ChoiceFor is one conversation and the agents who can have it, in the order of
+// their ids.
 type ChoiceFor struct {
 	Key        signals.Key         `json:"key"`
 	Session    int                 `json:"session"`
@@ -38,6 +38,8 @@ type asked struct {
 	talk    *talk
 	session int
 	number  int64
+	// not: it may answer with whom the conversation was taken from.
+	not bool
 }
 
 // asksFirst reports whether the webhook is to be asked before a talk is offered.
@@ -70,10 +72,13 @@ func (m *Machine) TakeChoice(now time.Time) *Choice {
 			continue
 		}
 
-		m.question = append(m.question, asked{talk: t, session: t.Session, number: t.Number})
+		candidates := m.candidates(t, at)
+		not := slices.ContainsFunc(candidates, func(a signals.DeskAgent) bool { return a.ID == t.Not })
+
+		m.question = append(m.question, asked{talk: t, session: t.Session, number: t.Number, not: not})
 		choice.Asks = append(choice.Asks, ChoiceFor{
 			Key: t.key(), Session: t.Session, Since: t.Since.time(), Skills: t.skills(), Priority: t.priority(),
-			Candidates: m.candidates(t, at),
+			Candidates: candidates,
 		})
 	}
 
@@ -110,12 +115,18 @@ func (m *Machine) Answered(agents []string, now time.Time) {
 		t.asking, t.answered = false, true
 		m.asking--
 
-		if i < len(agents) {
+		if i < len(agents) && (was.not || agents[i] != t.Not) {
 			t.choice = agents[i]
 		}
 	}
 
 	m.question = nil
+}
+
+// wanted reports whether the webhook named whom the conversation was taken from, and
+// who can have it.
+func (m *Machine) wanted(t *talk, last []*agent) bool {
+	return m.Rules.not && t.answered && t.choice == t.Not && len(last) > 0
 }
 
 // JudgeChoices tells whether [Machine.Choose] would do it; its error is a
@@ -129,8 +140,8 @@ func (m *Machine) JudgeChoices(choices signals.Choices) error {
 }
 
 // Choose gives each conversation one of the agents whom its platform names, at
-// once, and reserves a slot until the platform says that it was accepted. What
-// was chosen before is chosen again.
+// once, and reserves a slot until the platform says that it was accepted. Who was
+// chosen before is chosen again, unless the platform was told and asks anew.
 func (m *Machine) Choose(choices signals.Choices, now time.Time) (signals.Chosen, error) {
 	if err := m.JudgeChoices(choices); err != nil {
 		return signals.Chosen{}, err
@@ -150,30 +161,47 @@ func (m *Machine) Choose(choices signals.Choices, now time.Time) (signals.Chosen
 
 func (m *Machine) chooseOne(ask *signals.ChoiceAsk, now time.Time, at stamp) string {
 	id, err := idOf(ask.Key)
-	if err != nil || !signals.ValidName(ask.Key.Source) || ask.Key.Conversation == "" || len(ask.Candidates) > maxAgents {
+	if err != nil || !signals.ValidName(ask.Key.Source) || ask.Key.Conversation == "" ||
+		max(len(ask.Candidates), len(ask.Named)) > maxAgents {
 		return ""
 	}
 
 	t := m.talks[id]
-	if t != nil && t.takesSlot() {
-		if slices.ContainsFunc(ask.Candidates, func(c signals.Candidate) bool { return c.AgentID == t.Agent }) {
-			return t.Agent
-		}
+	failed := m.failed(ask, t)
 
-		return ""
+	if t != nil && t.takesSlot() && !failed {
+		return nameable(ask, t.Agent)
 	}
 
 	if !m.Under.Hours.Open(now) || m.settles(at) || m.stopped {
 		return ""
 	}
 
-	a := m.choose(m.able(ask, t, at), visitorOf(t))
-	if a == nil {
+	a := m.chooseFor(ask, t, failed, at)
+
+	switch {
+	case a != nil:
+		return m.give(t, id, a, at)
+	case !failed:
 		return ""
 	}
 
-	if t != nil && t.inLine() {
+	// Nobody else is there.
+	who := nameable(ask, t.Agent)
+	if who != "" && t.Stage == reserved {
+		t.Until = at.plus(reservedFor)
+	}
+
+	return who
+}
+
+// give offers a conversation to an agent if it asked for one, else it reserves the
+// slot; "" if there is no room.
+func (m *Machine) give(t *talk, id string, a *agent, at stamp) string {
+	if t != nil && (t.inLine() || t.Stage == offered) {
+		was := t.Agent
 		m.leave(t)
+		t.try(was)
 		m.offer(t, a, at)
 		t.Until = at.plus(reservedFor)
 
@@ -185,6 +213,55 @@ func (m *Machine) chooseOne(ask *signals.ChoiceAsk, now time.Time, at stamp) str
 	}
 
 	return a.ID
+}
+
+// failed reports whether the platform asks anew because the one whom it was told,
+// for whom a slot is held, did not take the conversation. Whom the desk offered it
+// to by itself the platform does not know of yet.
+func (m *Machine) failed(ask *signals.ChoiceAsk, t *talk) bool {
+	return m.Rules.named && t != nil && (t.Stage == reserved || t.Stage == offered) && slices.Contains(ask.Named, t.Agent)
+}
+
+// nameable is the agent if the platform takes that one for an answer, else "".
+func nameable(ask *signals.ChoiceAsk, who string) string {
+	if slices.ContainsFunc(ask.Candidates, func(c signals.Candidate) bool { return c.AgentID == who }) {
+		return who
+	}
+
+	return ""
+}
+
+// chooseFor chooses among those whom the platform was not told before. Once it was told
+// all of them it begins again, with the last one last.
+func (m *Machine) chooseFor(ask *signals.ChoiceAsk, t *talk, failed bool, at stamp) *agent {
+	able := m.able(ask, t, at)
+	if !m.Rules.named || len(ask.Named) == 0 {
+		return m.choose(able, visitorOf(t))
+	}
+
+	left := without(able, ask.Named)
+	last := ask.Named[len(ask.Named)-1:]
+
+	switch {
+	case len(left) > 0:
+	case failed: // the next one is asked, be it in another round
+		tried := t.tried
+		t.tried = nil
+
+		if left = without(without(m.able(ask, t, at), last), []string{t.Agent}); len(left) == 0 {
+			t.tried = tried
+		}
+	default:
+		if left = without(able, last); len(left) == 0 {
+			left = able
+		}
+	}
+
+	return m.choose(left, visitorOf(t))
+}
+
+func without(agents []*agent, ids []string) []*agent {
+	return slices.DeleteFunc(slices.Clone(agents), func(a *agent) bool { return slices.Contains(ids, a.ID) })
 }
 
 // reserve takes an agent's slot for a conversation that asked for nothing yet, if

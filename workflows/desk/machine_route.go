@@ -138,7 +138,7 @@ func (m *Machine) pick(t *talk, at stamp) *agent {
 		}
 	}
 
-	if len(able) == 0 {
+	if len(able) == 0 || m.wanted(t, last) {
 		able = last
 	}
 

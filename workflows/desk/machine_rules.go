@@ -19,7 +19,9 @@ const (
 	rulesPause = 4
 	// rulesSlots: whose agent is silent or gone gets the first slot that becomes free;
 	// who lost an agent stands before everybody, whatever their priorities; who is
-	// only more urgent is not offered again to those who did not take it.
+	// only more urgent is not offered again to those who did not take it. A platform
+	// that asks anew is told another agent, and the webhook may name whom a
+	// conversation was taken from.
 	rulesSlots = 5
 
 	// newestRules is what a run begins with.
@@ -44,6 +46,11 @@ type Rules struct {
 	heads bool
 	// urgent: a round goes on for who is only more urgent.
 	urgent bool
+	// named: whom a platform was told, and who did not take it, is told no more
+	// while another is left.
+	named bool
+	// not: the webhook may name whom a conversation was taken from.
+	not bool
 }
 
 // RulesFor returns the rules of a version, as a run recorded it when it began.
@@ -51,6 +58,7 @@ func RulesFor(version int) Rules {
 	return Rules{
 		unheard: version > rulesPlain, lost: version > rulesUnheard, pause: version > rulesLost, given: version > rulesLost,
 		saves: version > rulesPause, heads: version > rulesPause, urgent: version > rulesPause,
+		named: version > rulesPause, not: version > rulesPause,
 	}
 }
 
