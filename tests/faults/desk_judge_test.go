@@ -368,7 +368,9 @@ func (o *office) judgeDesk(verdicts []*verdict) {
 // judgeSlots: no agent is invited to, or has, more conversations than slots at a
 // time, those aside that the agent was given by name.
 func (o *office) judgeSlots(all []span) {
-	for agent, slots := range deskSlots() {
+	for _, agent := range deskAgents() {
+		slots := deskSlots()[agent]
+
 		var own []span
 
 		for i := range all {
@@ -412,7 +414,19 @@ func (o *office) tellAll(keys map[signals.Key]bool) string {
 	return text.String()
 }
 
-// judgeTaken: whoever was told to have a conversation had it.
+// spoke reports whether an agent wrote to the visitor just before an accept was
+// answered: whoever does so where nobody has the conversation has it, invited or
+// not.
+func (o *office) spoke(took *taking) bool {
+	const late = 2 * time.Second // on its way
+
+	return slices.ContainsFunc(o.book.of(took.key), func(f *fact) bool {
+		return f.kind == spoken && f.event.Actor.ID == took.agent && f.event.At.After(took.asked.Add(-late)) && f.event.At.Before(took.told)
+	})
+}
+
+// judgeTaken: whoever was told to have a conversation had been invited, and had
+// it.
 func (o *office) judgeTaken(key signals.Key, invited []span, said []statement) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -426,11 +440,12 @@ func (o *office) judgeTaken(key signals.Key, invited []span, said []statement) {
 			return s.agent == took.agent && s.outcome == "accepted" && !s.from.After(took.told) && !s.to.Before(took.asked)
 		})
 
-		// Accepting what one has succeeds, and was perhaps given by name.
+		// Accepting what one has succeeds: from before, given by name meanwhile, or
+		// answered just now.
 		for i := range said {
 			s := &said[i]
 			ok = ok || s.Kind == signals.AskAccepted && s.Agent == took.agent && !s.At.After(took.told) &&
-				!letGo(said, s.Agent, s.At).Before(took.asked)
+				!letGo(said, s.Agent, s.At).Before(took.asked) && (s.At.Before(took.asked) || s.Given || o.spoke(&took))
 		}
 
 		if !ok {

@@ -167,9 +167,9 @@ func (g *guest) chat(dice int) {
 	switch {
 	case dice < 40:
 		g.write()
-	case dice < 46:
-		g.close(visitor, signals.RoleVisitor)
 	case dice < 50:
+		g.close(visitor, signals.RoleVisitor)
+	case dice < 54:
 		g.moves(signals.ParticipantLeft)
 	default:
 	}
@@ -198,7 +198,7 @@ func (o *office) comeAndGo() {
 	rng := o.fork("staff")
 
 	for o.pause(rng, 600*time.Millisecond, 2500*time.Millisecond) {
-		agent := one(rng, "ann", "bob", "cat")
+		agent := one(rng, deskAgents()...)
 		o.put(agent, one(rng, signals.AgentOffline, signals.AgentOffline, signals.AgentNotAccepting))
 
 		if !o.pause(rng, 300*time.Millisecond, 2500*time.Millisecond) {
@@ -248,7 +248,7 @@ func (o *office) supervise() {
 			continue
 		}
 
-		agent := fmt.Sprintf(`{"agent_id":%q}`, one(rng, "ann", "bob", "cat"))
+		agent := fmt.Sprintf(`{"agent_id":%q}`, one(rng, deskAgents()...))
 
 		switch view.Status {
 		case signals.StatusQueued, signals.StatusOffered:
@@ -327,7 +327,7 @@ func (o *office) consider(rng *rand.Rand, view signals.View) {
 	o.at(expiring, asked.ExpiresAt)
 
 	dice, soon := rng.IntN(100), time.Duration(rng.IntN(300))*time.Millisecond
-	other := one(rng, "ann", "bob", "cat")
+	other := one(rng, deskAgents()...)
 	serving := rand.New(rand.NewPCG(rng.Uint64(), rng.Uint64()))
 
 	switch {
@@ -393,7 +393,7 @@ func (o *office) accept(g *guest, agent string) bool {
 func (o *office) take(g *guest, agent string, after time.Duration, rng *rand.Rand) {
 	time.Sleep(after)
 
-	if !o.accept(g, agent) || rng.IntN(100) < 15 || !o.pause(rng, 50*time.Millisecond, 400*time.Millisecond) || !o.has(g, agent) {
+	if !o.accept(g, agent) || rng.IntN(100) < 10 || !o.pause(rng, 50*time.Millisecond, 400*time.Millisecond) || !o.has(g, agent) {
 		return
 	}
 

@@ -2,10 +2,12 @@ package faults_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,13 +35,15 @@ sources:
   front: {dialect: parley, policy: front, routing: desk, desk: front}
   busy:  {dialect: parley, policy: front}
 desks:
-  front: {strategy: %[3]s, wrapup: %[4]s, agents: [{id: ann, slots: 1}, {id: bob, slots: 1}, {id: cat, slots: 2}]}
+  front: {strategy: %[3]s, wrapup: %[4]s, agents: [{id: ann, slots: 1}, {id: bob, slots: 1}, {id: cat, slots: 2}, {id: dan, slots: 2}]}
 tickets: {kind: webhook, url: "%[1]s/tickets"}
 network: {allow: ["127.0.0.0/8"]}
 `
 
 // deskSlots are the agents and their slots, as the configuration has them.
-func deskSlots() map[string]int { return map[string]int{"ann": 1, "bob": 1, "cat": 2} }
+func deskSlots() map[string]int { return map[string]int{"ann": 1, "bob": 1, "cat": 2, "dan": 2} }
+
+func deskAgents() []string { return slices.Sorted(maps.Keys(deskSlots())) }
 
 // patienceOfDesks is how long a desk and its conversations may take to agree once
 // all is quiet. What nobody took in any round waits a minute before it is offered
@@ -117,7 +121,7 @@ func newOffice(w *world) *office {
 	config := fmt.Sprintf(deskConfiguration, w.ops.URL, rounds, strategy, wrapup)
 	require.NoError(w, os.WriteFile(filepath.Join(w.one.dir, "parley.yaml"), []byte(config), 0o600))
 
-	for i := range pick(12, 16) {
+	for i := range pick(14, 18) {
 		key := signals.Key{Source: front, Conversation: fmt.Sprintf("%s-%d", w.name, i)}
 		told := newStory(w.T, w.book, key, style{natural: true}, w.fork(key.Conversation))
 		o.guests = append(o.guests, &guest{office: o, told: told, rng: w.fork("guest " + key.Conversation)})
@@ -422,7 +426,7 @@ func (o *office) conclude() {
 	o.one.ready(o.T, o.parley)
 	o.enter(quiet)
 
-	for agent := range deskSlots() {
+	for _, agent := range deskAgents() {
 		o.put(agent, signals.AgentAccepting)
 	}
 
