@@ -157,7 +157,9 @@ func (o *office) position(key signals.Key) (signals.DeskPosition, error) {
 		return there, err
 	}
 
-	return there, answer.Get(&there)
+	err = answer.Get(&there)
+
+	return there, err
 }
 
 // tell is what is known of a conversation, for whoever looks for a fault.
@@ -247,7 +249,7 @@ func statementsOf(event *historypb.HistoryEvent) []statement {
 	return all
 }
 
-// turn is one invitation in a conversation's history, and, where its agent took
+// span is one invitation in a conversation's history, and, where its agent took
 // it, the time until the conversation let go of the agent.
 type span struct {
 	key     signals.Key
@@ -357,12 +359,14 @@ func (o *office) judgeDesk(verdicts []*verdict) {
 		o.judgeCut(key)
 	}
 
-	ended := map[string]int{}
+	ended, held := map[string]int{}, time.Duration(0)
 	for i := range all {
 		ended[all[i].outcome]++
+		held += all[i].to.Sub(all[i].from)
 	}
 
-	o.sayf("%d invitations, %v; %d accepts were answered with 2xx", len(all), ended, len(o.taken))
+	o.sayf("%d invitations, %v; %d accepts were answered with 2xx; slots were taken for %s in all", len(all), ended, len(o.taken),
+		held.Round(time.Second))
 }
 
 // judgeSlots: no agent is invited to, or has, more conversations than slots at a

@@ -267,7 +267,7 @@ func (o *office) supervise() {
 func (o *office) attend() {
 	rng := o.fork("agents")
 
-	for !o.over.Load() && !o.is(closing+1) {
+	for !o.over.Load() && !o.is(over) {
 		for _, view := range o.list(signals.StatusOffered) {
 			o.consider(rng, view)
 		}

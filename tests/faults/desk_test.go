@@ -78,12 +78,14 @@ type office struct {
 type phase int
 
 const (
-	// wild: everybody does what comes to mind.
-	wild phase = iota
+	// Before it everybody does what comes to mind.
+	_ phase = iota
 	// quiet: visitors wait; agents accept, answer and keep what they have.
 	quiet
 	// closing: agents also close what they have.
 	closing
+	// over: nobody does anything any more.
+	over
 )
 
 // taking is an accept that was answered with 2xx.
@@ -446,5 +448,5 @@ func (o *office) conclude() {
 	o.start()
 	o.judgeRuns(o.rest())
 	o.agree()
-	o.enter(closing + 1)
+	o.enter(over)
 }
