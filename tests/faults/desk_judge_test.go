@@ -345,6 +345,7 @@ func (o *office) judgeDesk(verdicts []*verdict) {
 		invited := spans(found, said)
 		o.judgeTaken(found.key, invited, said)
 		o.judgeRounds(found, invited, said)
+		o.judgeEnds(found, invited)
 
 		all = append(all, invited...)
 	}
@@ -365,7 +366,11 @@ func (o *office) judgeDesk(verdicts []*verdict) {
 		held += all[i].to.Sub(all[i].from)
 	}
 
-	o.sayf("%d invitations, %v; %d accepts were answered with 2xx; slots were taken for %s in all", len(all), ended, len(o.taken),
+	o.mu.Lock()
+	yes := len(o.taken)
+	o.mu.Unlock()
+
+	o.sayf("%d invitations, %v; %d accepts were answered with 2xx; slots were taken for %s in all", len(all), ended, yes,
 		held.Round(time.Second))
 }
 
@@ -475,6 +480,37 @@ func (o *office) judgeRounds(found *verdict, invited []span, said []statement) {
 			}
 
 			o.Errorf("%s was invited twice in one round:\n%s\n%s\n%s", first.agent, first, second, o.tell(found.key))
+		}
+	}
+}
+
+// judgeEnds: each invitation has ended, once, and none by its time before that was
+// over.
+func (o *office) judgeEnds(found *verdict, invited []span) {
+	for i := range found.views {
+		view := &found.views[i]
+		sent := slices.DeleteFunc(slices.Clone(invited), func(s span) bool { return s.session != view.Session })
+		ends := 0
+
+		for _, line := range view.Timeline {
+			if line.Type == signals.InvitationEnded {
+				ends++
+			}
+		}
+
+		open := slices.ContainsFunc(sent, func(s span) bool { return s.outcome == "" })
+		if open || ends != len(sent) || len(view.Invitations) > len(sent) {
+			o.Errorf("%s/%d: %d invitations were sent and %d have ended: %s", found.key, view.Session, len(sent), ends, o.tell(found.key))
+
+			continue
+		}
+
+		// A view has the newest of them.
+		for k := range view.Invitations {
+			s := &sent[len(sent)-len(view.Invitations)+k]
+			if due := view.Invitations[k].ExpiresAt; s.outcome == "expired" && s.ended.Before(due) {
+				o.Errorf("%s: it ended %s early", s, due.Sub(s.ended))
+			}
 		}
 	}
 }

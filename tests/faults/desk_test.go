@@ -275,8 +275,12 @@ func (o *office) strike(aim string) {
 	time.Sleep(down)
 	o.parley = o.one.launch(o.T)
 
-	if o.rng.IntN(4) == 0 {
-		time.Sleep(o.between(50*time.Millisecond, 1200*time.Millisecond))
+	if o.rng.IntN(4) > 0 {
+		return
+	}
+
+	for range pick(1, 1+o.rng.IntN(4)) {
+		time.Sleep(o.between(50*time.Millisecond, 1500*time.Millisecond))
 		o.kill()
 		o.sayf("killed before it was ready, or just after")
 		o.parley = o.one.launch(o.T)

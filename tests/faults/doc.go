@@ -19,10 +19,11 @@
 // terminated. Once all is quiet every conversation and the desk name the same
 // agent, nobody waits while an agent is free, and all that escalated is served and
 // ends with a ticket. The histories tell the rest: no agent was invited to, or
-// had, more conversations than slots, nobody was invited twice in one round, and
-// whoever was told to have a conversation was invited and had it.
+// had, more conversations than slots, nobody was invited twice in one round, each
+// invitation ended once and not before its time, and whoever was told to have a
+// conversation was invited and had it.
 //
-// The short form is part of the ordinary tests and takes about two minutes:
+// The short form is part of the ordinary tests and takes two to three minutes:
 //
 //	go test ./tests/faults
 //
