@@ -20,21 +20,52 @@ import (
 // accepting: each conversation is with an agent, in line, or over.
 func (o *office) settle() {
 	for _, g := range o.guests {
-		// A run that was terminated ends its session in nobody's hands: the visitor
-		// has to come again. In the long form some come late, and until then the desk
-		// has to find out for itself.
-		if o.cut[g.told.key] {
-			if long() && o.rng.IntN(3) == 0 {
-				time.Sleep(o.between(0, 90*time.Second))
-			}
-
-			o.insist(g.plea())
+		if !o.cut[g.told.key] {
+			continue
 		}
+
+		// A run that was terminated ends its session in nobody's hands: the visitor
+		// has to come again. In the long form the desk has to find out for itself
+		// before, if nobody came since.
+		if long() && o.dead(g.told.key) {
+			o.forgotten(g.told.key)
+		}
+
+		o.insist(g.plea())
 	}
 
 	begun := time.Now()
 	o.agree()
 	o.sayf("the desk and its conversations agree, %s after the visitors went quiet", time.Since(begun).Round(time.Millisecond))
+}
+
+// dead reports whether the newest run of a conversation was terminated.
+func (o *office) dead(key signals.Key) bool {
+	ctx, cancel := background(10 * time.Second)
+	defer cancel()
+
+	described, err := o.client().DescribeWorkflowExecution(ctx, key.WorkflowID(), "")
+
+	return err == nil && described.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED
+}
+
+// forgotten waits until the desk holds nothing for a conversation.
+func (o *office) forgotten(key signals.Key) {
+	begun := time.Now()
+
+	var there signals.DeskPosition
+
+	o.await(patienceOfDesks, func() bool {
+		var err error
+
+		there, err = o.position(key)
+
+		return err == nil && there.Status == ""
+	}, func() string {
+		return fmt.Sprintf("%s was terminated, and is still %s with %q at the desk\n%s", key, there.Status, there.Agent,
+			o.history(signals.DeskWorkflowID(front)))
+	})
+	o.sayf("%s, terminated, holds nothing at the desk; looked for %s", key, time.Since(begun).Round(time.Millisecond))
 }
 
 // agree waits until desk and conversations say the same, and nobody waits while an

@@ -275,16 +275,37 @@ func (o *office) strike(aim string) {
 	time.Sleep(down)
 	o.parley = o.one.launch(o.T)
 
-	if o.rng.IntN(4) > 0 {
-		return
+	switch o.rng.IntN(6) {
+	case 0:
+		o.early()
+	case 1:
+		o.point()
+	default:
 	}
+}
 
+// early kills the program before it is ready, or just after.
+func (o *office) early() {
 	for range pick(1, 1+o.rng.IntN(4)) {
 		time.Sleep(o.between(50*time.Millisecond, 1500*time.Millisecond))
 		o.kill()
 		o.sayf("killed before it was ready, or just after")
 		o.parley = o.one.launch(o.T)
 	}
+}
+
+// point has the program kill itself at a point of its inbox, if it gets there.
+func (o *office) point() {
+	const patience = 8 * time.Second
+
+	o.kill()
+
+	point, after := one(o.rng, beforeCommit, afterCommit, afterSignal), 1+o.rng.IntN(20)
+	o.parley = o.one.launch(o.T, pointVariable+"="+point, fmt.Sprintf("%s=%d", afterVariable, after))
+	itself := o.parley.endedWithin(patience)
+	o.kill()
+	o.sayf("killed %s, at pass %d; by itself %t", point, after, itself)
+	o.parley = o.one.launch(o.T)
 }
 
 // deskAway stops and kills the Temporal server under a desk: agents see nothing
@@ -335,7 +356,7 @@ func deskCut(w *world) {
 	w.start()
 	o.open()
 
-	for range pick(2, 3) {
+	for range pick(2, 4) {
 		o.until([]string{offered, taken, closed, escalated}[w.rng.IntN(4)])
 		o.terminate(o.someone().told.key)
 		time.Sleep(w.between(500*time.Millisecond, 2*time.Second))
@@ -344,7 +365,7 @@ func deskCut(w *world) {
 	o.strike(offered)
 	o.one.ready(w.T, w.parley)
 
-	for range pick(1, 3) {
+	for range pick(1, w.rng.IntN(3)) {
 		o.until([]string{offered, accepting, taken, closed}[w.rng.IntN(4)])
 		o.terminateDesk()
 
