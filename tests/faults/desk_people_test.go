@@ -131,12 +131,17 @@ func (g *guest) stay() {
 	came := false // back, within this grace
 
 	for g.pause(g.rng, 200*time.Millisecond, time.Second) && !g.full() {
+		dice := g.rng.IntN(100)
+
 		view, ok := g.view(g.told.key, 0)
-		if !ok {
+		if !ok { // nobody answers, or the run was terminated
+			if dice < 10 {
+				g.escalate()
+			}
+
 			continue
 		}
 
-		dice := g.rng.IntN(100)
 		came = came && view.Status == signals.StatusClosing
 
 		switch view.Status {

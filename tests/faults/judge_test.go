@@ -223,7 +223,7 @@ func (w *world) account(found *verdict) string {
 			entry.Session, entry.At.Format(time.StampMilli), entry.ReceivedAt.Format(time.StampMilli))
 	}
 
-	return text.String() + w.history(found.key.WorkflowID())
+	return text.String() + w.histories(found.key)
 }
 
 // judgeMessages: each message that was answered with 2xx stands in one

@@ -164,7 +164,7 @@ func (w *world) again() string {
 // Errorf reports what broke the promise; after so many times only that it was
 // broken once more.
 func (w *world) Errorf(format string, args ...any) {
-	const most, longest = 25, 12 << 10
+	const most, longest = 25, 24 << 10
 
 	w.Helper()
 
