@@ -12,7 +12,18 @@
 // that came due has fired once, and each notice came under one id, whatever its
 // receiver answered.
 //
-// The short form is part of the ordinary tests and takes about two minutes:
+// Three scenarios have a desk give conversations to agents, who accept, decline,
+// stay silent, go and come back, while visitors write, leave, return within the
+// grace of a close, and end: the program is killed at the moments around an
+// invitation, Temporal is stopped and killed, conversations and the desk are
+// terminated. Once all is quiet every conversation and the desk name the same
+// agent, nobody waits while an agent is free, and all that escalated is served and
+// ends with a ticket. The histories tell the rest: no agent was invited to, or
+// had, more conversations than slots, nobody was invited twice in one round, each
+// invitation ended once and not before its time, and whoever was told to have a
+// conversation was invited and had it.
+//
+// The short form is part of the ordinary tests and takes two to three minutes:
 //
 //	go test ./tests/faults
 //

@@ -3,6 +3,7 @@ package faults_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -57,7 +58,7 @@ func (w *world) rest() []*verdict {
 	verdicts := make([]*verdict, 0, len(keys))
 
 	for _, key := range keys {
-		if done[key] {
+		if done[key] && !w.cut[key] {
 			verdicts = append(verdicts, w.collect(key))
 		}
 	}
@@ -222,7 +223,7 @@ func (w *world) account(found *verdict) string {
 			entry.Session, entry.At.Format(time.StampMilli), entry.ReceivedAt.Format(time.StampMilli))
 	}
 
-	return text.String() + w.history(found.key.WorkflowID())
+	return text.String() + w.histories(found.key)
 }
 
 // judgeMessages: each message that was answered with 2xx stands in one
@@ -380,6 +381,12 @@ func (w *world) judgeTickets(verdicts []*verdict) {
 		}
 	}
 	w.ops.mu.Unlock()
+
+	for key := range w.cut {
+		for _, tickets := range []map[string]int{inside, outside} {
+			maps.DeleteFunc(tickets, func(session string, _ int) bool { return strings.HasPrefix(session, key.String()+"/") })
+		}
+	}
 
 	for where, tickets := range map[string]map[string]int{"the store": inside, "the ticket system": outside} {
 		for session := range want {

@@ -131,6 +131,9 @@ func scenarios() []scenario {
 		{"clock", clocksJump},
 		{"shuffle", shuffled},
 		{"same", sameAtOnce},
+		{"desk", deskKilled},
+		{"desk-away", deskAway},
+		{"desk-cut", deskCut},
 	}
 }
 

@@ -118,6 +118,14 @@ func (l *ledger) note(h *hook, got answer) {
 	}
 }
 
+// took reports whether a webhook was answered with 2xx before.
+func (l *ledger) took(h *hook) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	return h.state == accepted
+}
+
 // conversations returns the keys of everything that was sent, account logs aside.
 func (l *ledger) conversations() []signals.Key {
 	l.mu.Lock()

@@ -152,13 +152,16 @@ func (w *world) judgeTasks(sessions map[string]int) {
 }
 
 // events returns the history of the newest run of a workflow.
-func (w *world) events(id string) []*historypb.HistoryEvent {
+func (w *world) events(id string) []*historypb.HistoryEvent { return w.eventsOf(id, "") }
+
+// eventsOf returns the history of one run.
+func (w *world) eventsOf(id, run string) []*historypb.HistoryEvent {
 	ctx, cancel := background(20 * time.Second)
 	defer cancel()
 
 	var all []*historypb.HistoryEvent
 
-	for events := w.client().GetWorkflowHistory(ctx, id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
+	for events := w.client().GetWorkflowHistory(ctx, id, run, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
 		event, err := events.Next()
 		if err != nil {
 			break
@@ -170,15 +173,38 @@ func (w *world) events(id string) []*historypb.HistoryEvent {
 	return all
 }
 
-// history tells a run's events in few words, for whoever looks for a fault.
-func (w *world) history(id string) string {
+// histories tells the events of all of a conversation's runs, the newest first.
+func (w *world) histories(key signals.Key) string {
+	listed, err := w.runs(signals.ConversationWorkflow)
+	if err != nil {
+		return err.Error()
+	}
+
 	var text strings.Builder
 
-	for _, event := range w.events(id) {
+	for _, run := range listed[key.WorkflowID()] {
+		fmt.Fprintf(&text, "run %s, %s\n%s", run.GetExecution().GetRunId(), run.GetStatus(),
+			tellEvents(w.eventsOf(key.WorkflowID(), run.GetExecution().GetRunId())))
+	}
+
+	return text.String()
+}
+
+// history tells a run's events in few words, for whoever looks for a fault.
+func (w *world) history(id string) string { return tellEvents(w.events(id)) }
+
+func tellEvents(events []*historypb.HistoryEvent) string {
+	var text strings.Builder
+
+	for _, event := range events {
 		fmt.Fprintf(&text, "%s %4d %s", event.GetEventTime().AsTime().Format("15:04:05.000"), event.GetEventId(), event.GetEventType())
 
 		if signal := event.GetWorkflowExecutionSignaledEventAttributes(); signal != nil && len(signal.GetInput().GetPayloads()) > 0 {
 			fmt.Fprintf(&text, " %s", signals.Cut(string(signal.GetInput().GetPayloads()[0].GetData()), 1000))
+		}
+
+		if sent := event.GetActivityTaskScheduledEventAttributes(); sent != nil && len(sent.GetInput().GetPayloads()) > 0 {
+			fmt.Fprintf(&text, " %s", signals.Cut(string(sent.GetInput().GetPayloads()[0].GetData()), 1000))
 		}
 
 		text.WriteByte('\n')

@@ -112,7 +112,7 @@ func (w *world) send(h *hook) answer {
 	now := w.window
 	w.mu.Unlock()
 
-	known := h.state == accepted
+	known := w.book.took(h)
 	got, err := w.attempt(h)
 	result := unknown
 

@@ -99,6 +99,9 @@ type world struct {
 	// roomy conversations have more than fits a transcript: only counts are
 	// judged.
 	roomy map[signals.Key]bool
+	// cut conversations had a run terminated: what only that run knew is gone, its
+	// counts, its transcript, its session. The archive is judged, and the end.
+	cut map[signals.Key]bool
 }
 
 // newWorld prepares a scenario; nothing runs yet.
@@ -110,7 +113,7 @@ func newWorld(t *testing.T, name string, seed uint64) *world {
 
 	w := &world{
 		T: t, name: name, seed: seed, begun: time.Now(), pace: 30 * time.Millisecond, book: newLedger(),
-		roomy: map[signals.Key]bool{}, stop: make(chan struct{}),
+		roomy: map[signals.Key]bool{}, cut: map[signals.Key]bool{}, stop: make(chan struct{}),
 	}
 	t.Cleanup(func() {
 		if t.Failed() && *keepFlag {
@@ -161,7 +164,7 @@ func (w *world) again() string {
 // Errorf reports what broke the promise; after so many times only that it was
 // broken once more.
 func (w *world) Errorf(format string, args ...any) {
-	const most, longest = 25, 12 << 10
+	const most, longest = 25, 24 << 10
 
 	w.Helper()
 
