@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,23 +22,26 @@ import (
 )
 
 const (
-	assignSecret  = "assign-secret"
+	assignSecret = "assign-secret"
+	// assignTimeout is that of the desk whose webhook does not answer.
 	assignTimeout = 2 * time.Second
 )
 
 // assignScenes have desks that ask a webhook. Left alone each asks its a first,
 // whose slots are many.
 func assignScenes(url string) []scene {
-	assign := `strategy: priority, assign: {url: "` + url + `/assign", secret: ` + assignSecret + `, timeout: 2s}, `
+	assign := func(timeout string) string {
+		return `strategy: priority, assign: {url: "` + url + `/assign", secret: ` + assignSecret + `, timeout: ` + timeout + `}, `
+	}
 
 	return []scene{
 		{
-			name: "named", desk: assign + "agents: [{id: named-a, slots: 20, skills: [cards]}, " +
-				"{id: named-b, name: Berta, slots: 4, skills: [it, cards], priority: 1}, {id: named-c, slots: 20, skills: [cards], priority: 2}, " +
+			name: "named", desk: assign("5s") + "agents: [{id: named-a, slots: 20, skills: [cards]}, " +
+				"{id: named-b, name: Berta, slots: 4, skills: [it, cards], priority: 2}, {id: named-c, slots: 20, skills: [cards], priority: 1}, " +
 				"{id: named-off, skills: [cards], status: offline}, {id: named-other, skills: [it]}]",
 		},
 		{
-			name: "unnamed", desk: assign + "agents: [{id: unnamed-a, slots: 20}, {id: unnamed-b, slots: 20, priority: 1}, " +
+			name: "unnamed", desk: assign("2s") + "agents: [{id: unnamed-a, slots: 20}, {id: unnamed-b, slots: 20, priority: 1}, " +
 				"{id: unnamed-full, priority: 2}, {id: unnamed-off, status: offline}]",
 		},
 	}
@@ -93,7 +98,7 @@ func (a *assigner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// answers says what is answered about a conversation from now on.
+// will says what is answered about a conversation from now on.
 func (a *assigner) will(conversation string, answer http.HandlerFunc) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -140,7 +145,7 @@ func checkAssigned(f *floor) {
 
 	questions := f.assign.about(first.key)
 	require.Len(f.t, questions, 1)
-	f.isSigned(&questions[0])
+	questions[0].isSigned(f.t, assignSecret)
 
 	question := questions[0].question
 	require.Equal(f.t, signals.AssignmentRequested, question.Type)
@@ -149,7 +154,7 @@ func checkAssigned(f *floor) {
 	require.WithinDuration(f.t, time.Now(), question.Queue.QueuedAt, patience)
 	require.GreaterOrEqual(f.t, *question.Queue.WaitSeconds, int64(0))
 
-	// In the desk's order, and without who is away or knows nothing of cards.
+	// By their ids, and without who is away or knows nothing of cards.
 	require.Equal(f.t, []string{"named-a 0/20 cards", "named-b 0/4 cards it", "named-c 0/20 cards"}, candidates(&question))
 
 	// The next question is another one, and counts what was given away; who
@@ -195,22 +200,22 @@ func candidates(question *signals.Event) []string {
 }
 
 // isSigned verifies a question as its receiver can, in both ways.
-func (f *floor) isSigned(one *asked) {
-	f.t.Helper()
+func (one *asked) isSigned(t *testing.T, secret string) {
+	t.Helper()
 
-	require.Equal(f.t, "application/json", one.header.Get("Content-Type"))
-	require.Equal(f.t, signedHex(assignSecret, one.body), one.header.Get("X-Chat-Signature"))
+	require.Equal(t, "application/json", one.header.Get("Content-Type"))
+	require.Equal(t, signedHex(secret, one.body), one.header.Get("X-Chat-Signature"))
 
 	id, stamp := one.header.Get("Webhook-Id"), one.header.Get("Webhook-Timestamp")
-	require.Equal(f.t, one.question.ID, id)
+	require.Equal(t, one.question.ID, id)
 
 	seconds, err := strconv.ParseInt(stamp, 10, 64)
-	require.NoError(f.t, err)
-	require.WithinDuration(f.t, one.at, time.Unix(seconds, 0), 5*time.Second)
+	require.NoError(t, err)
+	require.WithinDuration(t, one.at, time.Unix(seconds, 0), busy)
 
-	mac := hmac.New(sha256.New, []byte(assignSecret))
+	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(id + "." + stamp + "." + string(one.body)))
-	require.Equal(f.t, "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)), one.header.Get("Webhook-Signature"))
+	require.Equal(t, "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)), one.header.Get("Webhook-Signature"))
 }
 
 // checkNotAssigned: whatever else the webhook answers, the desk decides by itself,
@@ -258,11 +263,39 @@ func checkNotAssigned(f *floor) {
 
 	waited := timelineAt(f, &view, signals.InvitationSent).Sub(questions[0].at)
 	require.Greater(f.t, waited, assignTimeout-100*time.Millisecond, "the answer could have come")
-	require.Less(f.t, waited, assignTimeout+2*time.Second)
+	require.Less(f.t, waited, assignTimeout+busy)
 
 	// Who answers too late names nobody.
 	v.commands("accept", by("unnamed-a"))
 	v.closes()
 	full.closes()
 	f.loads("unnamed", 0, 0, 0, nil)
+}
+
+// TestAssignmentExample: the request that the documentation shows is signed as it
+// says, and is one that a program would understand.
+func TestAssignmentExample(t *testing.T) {
+	t.Parallel()
+
+	page, err := os.ReadFile(filepath.Join("..", "docs", "platforms.md"))
+	require.NoError(t, err)
+
+	_, rest, found := strings.Cut(string(page), "POST /assign HTTP/1.1\n")
+	require.True(t, found)
+
+	head, rest, _ := strings.Cut(rest, "\n\n")
+	body, _, _ := strings.Cut(rest, "\n```")
+
+	one := asked{header: http.Header{}, body: []byte(strings.ReplaceAll(body, "\n", ""))}
+	for line := range strings.SplitSeq(head, "\n") {
+		name, value, _ := strings.Cut(line, ": ")
+		one.header.Set(name, value)
+	}
+
+	require.NoError(t, json.Unmarshal(one.body, &one.question))
+
+	one.at = one.question.At
+	one.isSigned(t, "topsecret")
+	require.Equal(t, signals.AssignmentRequested, one.question.Type)
+	require.Equal(t, []string{"jones 1/4 billing", "smith 0/2 billing cards"}, candidates(&one.question))
 }

@@ -9,9 +9,12 @@ import (
 	"github.com/parleyhq/parley/signals"
 )
 
-// silentFor is the reassign clock of the scenes below, and the time of the push
-// at which it goes instead.
-const silentFor = 2 * time.Second
+// silentFor is the reassign clock of the scenes below, pushedAfter the time of the
+// second push, at which it goes instead, well before the third.
+const (
+	silentFor   = 2 * time.Second
+	pushedAfter = 4 * time.Second
+)
 
 // silenceScenes have a desk whose strategy would ask the silent agent again: a goes
 // before b, and b before c. A conversation is taken from an agent once, so that the
@@ -23,7 +26,7 @@ func silenceScenes() []scene {
 			desk: "strategy: priority, agents: [{id: hushed-a}, {id: hushed-b, priority: 1}, {id: hushed-c, priority: 2}]",
 		},
 		{
-			name: "pushed", policy: "unreplied: {first: 1s, repeat: 1s, reassign_after: 2}, reassign: {after: 0s, max: 1}",
+			name: "pushed", policy: "unreplied: {first: 1s, repeat: 3s, reassign_after: 2}, reassign: {after: 0s, max: 1}",
 			desk: "strategy: priority, agents: [{id: pushed-a}, {id: pushed-b, priority: 1}, {id: pushed-c, priority: 2}]",
 		},
 		{name: "dead", desk: "agents: [{id: dead-a}, {id: dead-b}]"},
@@ -43,7 +46,7 @@ func checkSilence(f *floor) {
 	f.loads("hushed", 0, 1, 0, map[string]int{"hushed-b": 1})
 	require.Contains(f.t, v.refuses("accept", by("hushed-a")), "is offered to hushed-b")
 
-	v.wasTaken(&view, "hushed-a", "silence", timelineAt(f, &view, signals.AgentAccepted))
+	v.wasTaken(&view, "hushed-a", "silence", timelineAt(f, &view, signals.AgentAccepted), silentFor)
 
 	require.Equal(f.t, "hushed-b", v.commands("accept", by("hushed-b")).Agent)
 	f.loads("hushed", 0, 0, 1, map[string]int{"hushed-b": 1})
@@ -68,7 +71,7 @@ func checkSilentForPushes(f *floor) {
 	v.says("visitor", "Is anyone there?")
 
 	view := v.offered("pushed-b")
-	v.wasTaken(&view, "pushed-a", "pushes", timelineAt(f, &view, signals.MessageReceived))
+	v.wasTaken(&view, "pushed-a", "pushes", timelineAt(f, &view, signals.MessageReceived), pushedAfter)
 	f.loads("pushed", 0, 1, 0, map[string]int{"pushed-b": 1})
 
 	var order []signals.Type
@@ -97,14 +100,14 @@ func checkSilentForPushes(f *floor) {
 	f.loads("pushed", 0, 0, 0, nil)
 }
 
-// wasTaken: the conversation was taken from an agent who was silent since then, at
-// the right time, and everybody can see it.
-func (v *visit) wasTaken(view *signals.View, from, reason string, since time.Time) {
+// wasTaken: the conversation was taken from an agent who was silent since then, when
+// it was due, and everybody can see it.
+func (v *visit) wasTaken(view *signals.View, from, reason string, since time.Time, due time.Duration) {
 	v.t.Helper()
 
 	silent := timelineAt(v.floor, view, signals.AgentReassigned).Sub(since)
-	require.GreaterOrEqual(v.t, silent, silentFor, "never early")
-	require.Less(v.t, silent, silentFor+2*time.Second, "on time")
+	require.GreaterOrEqual(v.t, silent, due, "never early")
+	require.Less(v.t, silent, due+busy, "on time")
 
 	told := v.tells(signals.AgentReassigned, 1)[0].Assignment
 	require.Equal(v.t, from, told.FromAgentID)

@@ -218,8 +218,12 @@ func (v *visit) refuses(verb string, fields map[string]any) string {
 
 func by(agent string) map[string]any { return map[string]any{"agent_id": agent} }
 
-// patience is for a machine that has much else to do.
-const patience = 15 * time.Second
+// patience is for a machine that has much else to do; by less than busy may a clock
+// be late on it.
+const (
+	patience = 15 * time.Second
+	busy     = 5 * time.Second
+)
 
 func (v *visit) until(what string, holds func(signals.View) bool) signals.View {
 	v.t.Helper()
