@@ -24,7 +24,7 @@ func endScenes() []scene {
 			name: "to-spare", policy: `accept: {timeout: 6s, rounds: 1, end: "desk:spare"}`, desk: "agents: [{id: to-spare-a}]",
 		},
 		{name: "spare", desk: "agents: [{id: spare-a}]"},
-		{name: "too-long", policy: "queue: {max_wait: 6s, end: close}" + closeout, desk: "agents: [{id: too-long-a}]"},
+		{name: "too-long", policy: "queue: {max_wait: 10s, end: close}" + closeout, desk: "agents: [{id: too-long-a}]"},
 		{name: "stays", policy: "accept: {rounds: 1}, queue: {max_wait: 1s, end: wait}", desk: "agents: [{id: stays-a, status: not_accepting}]"},
 	}
 }
@@ -54,7 +54,7 @@ func (v *visit) endsUnserved(closed string) signals.View {
 	v.t.Helper()
 
 	desk := v.key.Source
-	view := v.until("closed", withTicket)
+	view := v.eventually(v.key, 2*patience, "closed", withTicket)
 	require.Equal(v.t, []string{desk + "-a expired", desk + "-a expired"}, invitations(&view))
 	require.Equal(v.t, []int{1, 2}, []int{view.Invitations[0].Round, view.Invitations[1].Round})
 	require.Equal(v.t, []string{closed}, timeline(&view, signals.ConversationClosed))
@@ -97,7 +97,7 @@ func checkEndsElsewhere(f *floor) {
 // being asked.
 func checkLongestWait(f *floor) {
 	v := f.visitor("too-long", "waits")
-	view := v.until("closed", withTicket)
+	view := v.eventually(v.key, 2*patience, "closed", withTicket)
 	require.Equal(f.t, []string{"by system, reason max_wait"}, timeline(&view, signals.ConversationClosed))
 	require.Equal(f.t, []string{"too-long-a withdrawn closed"}, invitations(&view))
 	require.Equal(f.t, "policy: not offline", view.Ticket.Reason)

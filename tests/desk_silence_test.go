@@ -126,8 +126,10 @@ func checkTerminatedHeld(f *floor) {
 	// conversation, and leaves out whom it heard within ten seconds.
 	const looks = 150 * time.Second
 
-	lost, kept := f.visitor("dead", "lost"), f.visitor("dead", "kept")
+	lost := f.visitor("dead", "lost")
 	lost.accepted("dead-a")
+
+	kept := f.visitor("dead", "kept")
 	kept.accepted("dead-b")
 
 	desk := f.runOf("dead")

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,22 +18,9 @@ import (
 
 // floorConfig is one server with a desk, a policy and a source of the same name
 // for each of the scenarios, so that nobody is in another's line.
-func floorConfig(ops string, scenes ...scene) string {
+func floorConfig(ops string) string {
 	now := time.Now().UTC()
 	holidays := make([]string, 0, 4)
-
-	var policies, desks, sources strings.Builder
-
-	for _, one := range scenes {
-		if one.policy != "" {
-			fmt.Fprintf(&policies, "  %s: {%s}\n", one.name, one.policy)
-			fmt.Fprintf(&sources, "  %s: {dialect: parley, routing: desk, desk: %s, policy: %s}\n", one.name, one.name, one.name)
-		} else {
-			fmt.Fprintf(&sources, "  %s: {dialect: parley, routing: desk, desk: %s}\n", one.name, one.name)
-		}
-
-		fmt.Fprintf(&desks, "  %s: {%s}\n", one.name, one.desk)
-	}
 
 	for day := -1; day < 3; day++ {
 		holidays = append(holidays, fmt.Sprintf("%q", now.AddDate(0, 0, day).Format(time.DateOnly)))
@@ -59,7 +45,6 @@ policies:
   lonely:  {accept: {timeout: 500ms, rounds: 2, pause: 300ms}}
   leaves:  {queue: {abandon: 700ms}}
   ended:   {accept: {timeout: 3s}}
-` + policies.String() + `
 desks:
   shut:    {hours: shut, agents: [{id: shut-a}]}
   later:   {hours: shut, agents: [{id: later-a}]}
@@ -75,7 +60,6 @@ desks:
   races:   {agents: [{id: races-a, slots: 40}, {id: races-b, slots: 40, status: not_accepting}]}
   ended:   {agents: [{id: ended-a}]}
   refill:  {strategy: round_robin, agents: [{id: refill-a, slots: 2}, {id: refill-b}]}
-` + desks.String() + `
 sources:
   shut:    {dialect: parley, routing: desk, desk: shut, policy: shut}
   later:   {dialect: parley, routing: desk, desk: later}
@@ -90,20 +74,15 @@ sources:
   races:   {dialect: parley, routing: desk, desk: races}
   ended:   {dialect: parley, routing: desk, desk: ended, policy: ended}
   refill:  {dialect: parley, routing: desk, desk: refill}
-` + sources.String()
+`
 }
-
-// scene is a desk, a source and, if it has one of its own, a policy, all of one
-// name, as the configuration has them between the braces.
-type scene struct{ name, policy, desk string }
 
 // TestDesk has visitors ask for a person, in all the ways in which nobody may come.
 func TestDesk(t *testing.T) {
 	t.Parallel()
 
-	ops, assign := newReceiver(t), newAssigner(t)
-	scenes := slices.Concat(silenceScenes(), assignScenes(assign.URL), endScenes(), raceScenes())
-	parley := newInstall(t, floorConfig(ops.URL, scenes...)).start(t)
+	ops := newReceiver(t)
+	parley := newInstall(t, floorConfig(ops.URL)).start(t)
 
 	for name, check := range map[string]func(*floor){
 		"out of hours":                           checkOutOfHours,
@@ -121,28 +100,16 @@ func TestDesk(t *testing.T) {
 		"a conversation that somebody ended":     checkTerminatedChat,
 		"a desk that somebody ended":             checkTerminatedDesk,
 		"a platform's own word about who has it": checkPlatformsWord,
-		"accepted, and silent":                   checkSilence,
-		"accepted, and silent for two pushes":    checkSilentForPushes,
-		"a webhook names the agent":              checkAssigned,
-		"a webhook names nobody who can":         checkNotAssigned,
-		"nobody took it: offline":                checkEndsOffline,
-		"nobody took it: closed":                 checkEndsClosed,
-		"nobody took it: another desk":           checkEndsElsewhere,
-		"the longest wait":                       checkLongestWait,
-		"the longest wait, and waiting on":       checkWaitsOn,
-		"an accepted one that somebody ended":    checkTerminatedHeld,
-		"many times two accept at once":          checkManyAccept,
-		"accepted as the invitation expires":     checkAcceptAndExpire,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			check(&floor{process: parley.with(t), ops: ops, assign: assign})
+			check(&floor{process: parley.with(t), ops: ops})
 		})
 	}
 }
 
-// floor is a running server, the channel that is told, and whoever is asked for
-// agents.
+// floor is a running server, the channel that is told, and the program that is
+// asked for agents, if there is one.
 type floor struct {
 	*process
 
