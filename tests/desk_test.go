@@ -108,11 +108,13 @@ func TestDesk(t *testing.T) {
 	}
 }
 
-// floor is a running server and the channel that is told.
+// floor is a running server, the channel that is told, and the program that is
+// asked for agents, if there is one.
 type floor struct {
 	*process
 
-	ops *receiver
+	ops    *receiver
+	assign *assigner
 }
 
 // visit is one conversation on a floor.
@@ -183,8 +185,12 @@ func (v *visit) refuses(verb string, fields map[string]any) string {
 
 func by(agent string) map[string]any { return map[string]any{"agent_id": agent} }
 
-// patience is for a machine that has much else to do.
-const patience = 15 * time.Second
+// patience is for a machine that has much else to do; by less than busy may a clock
+// be late on it.
+const (
+	patience = 15 * time.Second
+	busy     = 5 * time.Second
+)
 
 func (v *visit) until(what string, holds func(signals.View) bool) signals.View {
 	v.t.Helper()
