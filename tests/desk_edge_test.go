@@ -1,12 +1,8 @@
 package tests_test
 
 import (
-	"encoding/json"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -231,61 +227,14 @@ func checkPresence(h *httpDesk) {
 	require.Empty(h.t, statusOf("support", "kim"))
 }
 
-// assigner is a webhook that wants one and the same agent for every conversation.
-type assigner struct {
-	*httptest.Server
-
-	mu    sync.Mutex
-	asked []signals.Event
-}
-
-func newAssigner(t *testing.T, agent string) *assigner {
-	t.Helper()
-
-	a := &assigner{}
-	a.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		var event signals.Event
-
-		if body, err := io.ReadAll(request.Body); err != nil || json.Unmarshal(body, &event) != nil {
-			http.Error(w, "no question", http.StatusBadRequest)
-
-			return
-		}
-
-		a.mu.Lock()
-		defer a.mu.Unlock()
-
-		a.asked = append(a.asked, event)
-
-		_, _ = io.WriteString(w, `{"agent_id":"`+agent+`"}`)
-	}))
-	t.Cleanup(a.Close)
-
-	return a
-}
-
-// candidates are those who were offered to it, question by question.
-func (a *assigner) candidates() [][]string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-
-	lists := make([][]string, len(a.asked))
-
-	for i := range a.asked {
-		for _, candidate := range a.asked[i].Invitation.Candidates {
-			lists[i] = append(lists[i], candidate.AgentID)
-		}
-	}
-
-	return lists
-}
-
 // TestWebhookWantsTheSameAgent: whom the conversation was taken from is tried last,
 // unless the webhook names just that one.
 func TestWebhookWantsTheSameAgent(t *testing.T) {
 	t.Parallel()
 
-	wants := newAssigner(t, "b")
+	wants := newAssigner(t)
+	wants.will("again", names("b"))
+
 	h := &httpDesk{process: newInstall(t, `
 network: {allow: ["127.0.0.0/8"]}
 policies:
@@ -294,7 +243,7 @@ policies:
     reassign:  {after: 1s}
     closeout:  {grace: 300ms}
 desks:
-  support: {assign: {url: "`+wants.URL+`"}, agents: [{id: a, slots: 2}, {id: b, slots: 2}, {id: c, slots: 2}]}
+  support: {assign: {url: "`+wants.URL+`/assign"}, agents: [{id: a, slots: 2}, {id: b, slots: 2}, {id: c, slots: 2}]}
 sources:
   web: {dialect: parley, routing: desk, desk: support}
 `).start(t)}
@@ -308,6 +257,18 @@ sources:
 		return v.Offered != "" && slices.ContainsFunc(v.Timeline, func(e signals.TimelineEntry) bool { return e.Type == signals.AgentReassigned })
 	})
 	require.Equal(t, "b", view.Offered)
-	require.Equal(t, [][]string{{"a", "b", "c"}, {"a", "b", "c"}}, wants.candidates())
+
+	questions := wants.about(key)
+	require.Len(t, questions, 2)
+
+	for i := range questions {
+		offered := make([]string, 0, len(questions[i].question.Invitation.Candidates))
+		for _, candidate := range questions[i].question.Invitation.Candidates {
+			offered = append(offered, candidate.AgentID)
+		}
+
+		require.Equal(t, []string{"a", "b", "c"}, offered)
+	}
+
 	h.command(key, "close", nil)
 }
