@@ -200,6 +200,9 @@ func checkAcceptAndExpire(f *floor) {
 		view, ok := f.view(d.key)
 		require.True(f.t, ok)
 		require.Len(f.t, timeline(&view, signals.AgentAccepted), 1, "%s", d.key)
+
+		asked := invitations(&view)
+		require.Equal(f.t, view.Agent+" accepted", asked[len(asked)-1], "%s: nobody has it who was not asked", d.key)
 		d.commands("close", map[string]any{})
 	}
 
