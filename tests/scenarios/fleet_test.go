@@ -301,6 +301,10 @@ func (f *fleet) empty(name string) {
 				continue
 			}
 
+			if offers[i].Offer.Kind == signals.OfferNone {
+				clear(to.asked) // what is said after it begins the rounds anew
+			}
+
 			f.send(letter{chat: to.id, offer: offers[i].Offer})
 		}
 

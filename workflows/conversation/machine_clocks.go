@@ -255,8 +255,15 @@ func (m *Machine) wake(now time.Time) {
 	}
 
 	if m.waiting() {
-		if from := m.waited().clockAt; now.After(latest(slept, from)) {
-			m.QueueShift.add(from, m.Under.Hours.Between(latest(slept, from), now))
+		from := m.waited().clockAt
+		since := latest(slept, from)
+
+		if m.Rules.unstuck && m.QueueShift.From.Equal(from) {
+			since = latest(since, m.Talk.OpensAt) // until then it stood still anyway
+		}
+
+		if now.After(since) {
+			m.QueueShift.add(from, m.Under.Hours.Between(since, now))
 		}
 	}
 }

@@ -137,7 +137,7 @@ func (m *Machine) addClose(fact closeFact) {
 
 	// What a close settled stays settled without it.
 	gone := m.Closes[0]
-	m.ClaimsFloor = latest(m.ClaimsFloor, m.lostAt(&gone))
+	m.LostAt = latest(m.LostAt, m.lostAt(&gone))
 	m.Closes = slices.Delete(m.Closes, 0, 1)
 	m.ReplyFloor = latest(m.ReplyFloor, gone.At)
 

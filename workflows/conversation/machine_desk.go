@@ -301,7 +301,7 @@ func (m *Machine) checked(offer *signals.Offer, now time.Time) {
 		m.Talk.Said.Number = heard + 1
 	}
 
-	m.sayAgain(m.Talk.Question != nil)
+	m.sayAgain(m.Talk.Question != nil || m.Hold.Kept != nil)
 }
 
 // enterUnserved takes the desk's word that a round, or all of them, ended with

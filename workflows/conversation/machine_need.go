@@ -65,6 +65,10 @@ func (m *Machine) waited() wait {
 	var began wait
 
 	switch {
+	case m.letGo():
+		// Whoever is asked for after that is asked for in the same wait.
+		floor := m.claimsFloor()
+		began = wait{since: floor, clockAt: floor, head: true, again: m.holderBefore()}
 	case m.QueuedAt.After(rest):
 		mark, ok := m.markAfter(rest)
 		if !ok {
@@ -83,13 +87,8 @@ func (m *Machine) waited() wait {
 	default:
 		if who := m.lastHolder(); who != nil {
 			began = wait{since: who.LeftAt, clockAt: who.clock(who.LeftAt), head: true, not: who.ID}
-		} else if m.letGo() {
-			floor := m.claimsFloor()
-			began = wait{since: floor, clockAt: floor, head: true}
 		}
 	}
-
-	began.again = m.holderBefore()
 
 	return m.reopenedWait(began)
 }
@@ -147,9 +146,11 @@ func (m *Machine) reopenedWait(began wait) wait {
 func (m *Machine) lastHolder() *member {
 	var last *member
 
+	floor := m.claimsFloor()
+
 	for i := range m.Roster {
 		who := &m.Roster[i]
-		if who.Role != signals.RoleAgent || who.hidden() || !latest(who.claimed(), who.SpokeAt).After(m.ClaimsFloor) || who.LeftAt.IsZero() {
+		if who.Role != signals.RoleAgent || who.hidden() || !latest(who.claimed(), who.SpokeAt).After(floor) || who.LeftAt.IsZero() {
 			continue
 		}
 
@@ -208,7 +209,16 @@ func (m *Machine) wishOver() time.Time {
 		return m.TransferredAt
 	}
 
-	return latest(m.TransferredAt, latest(m.lastClaim(), m.claimsFloor()))
+	over := m.TransferredAt
+	if m.Taken != nil {
+		over = latest(over, m.Taken.At)
+	}
+
+	for i := range m.Roster {
+		over = latest(over, m.Roster[i].hadAt())
+	}
+
+	return over
 }
 
 // skill is what the newest escalation asks for; a transfer voids it, since the

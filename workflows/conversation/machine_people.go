@@ -270,9 +270,11 @@ func (w *member) before(other *member, floor time.Time) bool {
 func (m *Machine) lastHeld() (time.Time, bool) {
 	var left time.Time
 
+	floor := m.claimsFloor()
+
 	for i := range m.Roster {
 		who := &m.Roster[i]
-		if who.Role == signals.RoleAgent && !who.hidden() && latest(who.claimed(), who.SpokeAt).After(m.ClaimsFloor) {
+		if who.Role == signals.RoleAgent && !who.hidden() && latest(who.claimed(), who.SpokeAt).After(floor) {
 			left = latest(left, who.LeftAt)
 		}
 	}

@@ -196,6 +196,11 @@ func (m *Machine) lapsed(now time.Time) {
 	default:
 		m.Talk.Question = nil
 		m.keepAgent(asked, now)
+
+		// A desk that does not answer will not say either when somebody is free.
+		if m.Rules.unstuck && (asked.Reason == reassignOffline || asked.Reason == reassignRemoved) {
+			m.Hold.NextAt = m.after(now, max(m.Under.Policy.Reassign.OfflineGrace.Std(), reassignAgain))
+		}
 	}
 }
 
@@ -237,6 +242,10 @@ func (m *Machine) enterFree(free bool, now time.Time) {
 	}
 
 	if asked == nil {
+		if free && m.Rules.unstuck && m.Hold.Told && m.Talk.Said.Kind == signals.AskAccepted {
+			m.sayAgain(false) // the slot is for somebody else
+		}
+
 		return
 	}
 
@@ -254,7 +263,7 @@ func (m *Machine) enterFree(free bool, now time.Time) {
 // after a while, so that a conversation is not stuck with an agent who never comes
 // back.
 func (m *Machine) keepAgent(asked *question, now time.Time) {
-	m.Hold.NextAt = m.askedAgainAt(asked, now)
+	m.Hold.NextAt = m.askedAgainAt(now)
 
 	if m.Rules.unstuck {
 		m.Hold.Kept = asked
@@ -310,20 +319,14 @@ func (m *Machine) platformRefused(event *signals.Event, now time.Time) {
 	}
 
 	m.Hold.Command, m.Hold.Fired = "", false
-	m.Hold.NextAt = m.askedAgainAt(nil, now)
+	m.Hold.NextAt = m.askedAgainAt(now)
 }
 
-// askedAgainAt is when the clock may go again of an agent who is kept: of one who
-// is not there as soon as it would for another one.
-func (m *Machine) askedAgainAt(asked *question, now time.Time) time.Time {
+// askedAgainAt is when the clock may go again of an agent who is kept.
+func (m *Machine) askedAgainAt(now time.Time) time.Time {
 	rule := m.Under.Policy.Reassign
-	pause := max(rule.After.Std(), rule.OfflineGrace.Std(), reassignAgain)
 
-	if away := asked != nil && (asked.Reason == reassignOffline || asked.Reason == reassignRemoved); away && m.Rules.unstuck {
-		pause = max(rule.OfflineGrace.Std(), reassignAgain)
-	}
-
-	return m.after(now, pause)
+	return m.after(now, max(rule.After.Std(), rule.OfflineGrace.Std(), reassignAgain))
 }
 
 // waitingSince is the beginning of the wait of a visitor whose agent is silent:

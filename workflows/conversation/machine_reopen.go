@@ -16,7 +16,7 @@ import (
 // is derived from the facts, so that it does not depend on the order in which they
 // came.
 func (m *Machine) claimsFloor() time.Time {
-	floor := m.ClaimsFloor
+	floor := latest(m.ClaimsFloor, m.LostAt)
 
 	for i := range m.Closes {
 		floor = latest(floor, m.lostAt(&m.Closes[i]))
@@ -50,15 +50,13 @@ func (m *Machine) holderBefore() string {
 		return ""
 	}
 
-	floor := m.claimsFloor()
-
 	var best *member
+
+	from, to := m.heldLast()
 
 	for i := range m.Roster {
 		who := &m.Roster[i]
-		gone := who.LeftAt.After(latest(who.claimed(), who.LastAt)) && !who.LeftAt.After(floor)
-
-		if m.had(who) && !gone && (best == nil || who.before(best, m.ClaimsFloor)) {
+		if who.hadAt().After(from) && !who.leftBefore(to) && (best == nil || who.before(best, m.ClaimsFloor)) {
 			best = who
 		}
 	}
@@ -70,16 +68,18 @@ func (m *Machine) holderBefore() string {
 	return best.ID
 }
 
-// letGo reports whether a lifted close let go of an agent and nobody has taken the
-// conversation since.
+// letGo reports whether a lifted close ended that an agent had the conversation, or
+// that it waited for the next one, and nobody has taken it since.
 func (m *Machine) letGo() bool {
 	floor := m.claimsFloor()
 	if !floor.After(m.ClaimsFloor) || m.lastClaim().After(floor) {
 		return false
 	}
 
+	from, to := m.heldLast()
+
 	for i := range m.Roster {
-		if m.had(&m.Roster[i]) {
+		if who := &m.Roster[i]; who.hadAt().After(from) && (!who.leftBefore(to) || m.unansweredWhen(who.LeftAt)) {
 			return true
 		}
 	}
@@ -87,10 +87,48 @@ func (m *Machine) letGo() bool {
 	return false
 }
 
-// had reports whether an agent had the conversation since the claims before were
-// voided, other than by a close.
-func (m *Machine) had(who *member) bool {
-	return who.Role == signals.RoleAgent && !who.hidden() && latest(who.claimed(), who.LastAt).After(m.ClaimsFloor)
+// heldLast is the span between two losses in which agents last had the conversation.
+func (m *Machine) heldLast() (from, to time.Time) {
+	var newest time.Time
+
+	for i := range m.Roster {
+		newest = latest(newest, m.Roster[i].hadAt())
+	}
+
+	from, to = m.ClaimsFloor, m.claimsFloor()
+	lost := func(at time.Time) {
+		if at.Before(newest) {
+			from = latest(from, at)
+		} else {
+			to = minTime(to, at)
+		}
+	}
+
+	lost(m.LostAt)
+
+	for i := range m.Closes {
+		if at := m.lostAt(&m.Closes[i]); !at.IsZero() {
+			lost(at)
+		}
+	}
+
+	return from, to
+}
+
+// hadAt is the newest time at which an agent had the conversation or spoke in it;
+// zero for everybody else.
+func (w *member) hadAt() time.Time {
+	if w.Role != signals.RoleAgent || w.hidden() {
+		return time.Time{}
+	}
+
+	return latest(w.claimed(), w.LastAt)
+}
+
+// leftBefore reports whether an agent left before a close let go: platforms take
+// agents out of what they close.
+func (w *member) leftBefore(closed time.Time) bool {
+	return w.LeftAt.After(w.hadAt()) && w.LeftAt.Before(closed)
 }
 
 // reopen takes the close back.
@@ -101,15 +139,18 @@ func (m *Machine) reopen(now time.Time) {
 
 	newest := m.Closes[len(m.Closes)-1].At
 
-	m.ClaimsFloor = m.claimsFloor() // what earlier ones voided stays void
+	for i := range m.Closes {
+		m.LostAt = latest(m.LostAt, m.lostAt(&m.Closes[i])) // what earlier ones let go of stays so
+	}
+
 	m.ReopenedAt = latest(m.ReopenedAt, latest(now, newest.Add(time.Nanosecond)))
 	m.ResumedAt = m.ReopenedAt
 }
 
-// settleLifted has what was lifted by older rules stay as it is when the next run
-// follows newer ones.
+// settleLifted has what was lifted by older rules, or where the platform gave the
+// conversation to agents, stay as it is when the next run does otherwise.
 func (m *Machine) settleLifted() {
-	if m.Rules.slots || m.Close != nil {
+	if m.Rules.slots && m.routed() || m.Close != nil {
 		return
 	}
 

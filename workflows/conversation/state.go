@@ -8,7 +8,7 @@ import (
 )
 
 // stateVersion is the form of [State] that this build writes.
-const stateVersion = 1
+const stateVersion = 2
 
 // State is everything a conversation remembers. It is JSON-stable, since it is
 // the input of the next run at continue-as-new, and bounded to 256 KB.
@@ -59,8 +59,11 @@ type State struct {
 	QueuedAt    time.Time `json:"queued_at,omitzero"`
 	// Hops are the platform's requests for an agent since somebody last took the
 	// conversation, by its time.
-	Hops         []hop     `json:"hops,omitempty"`
-	ClaimsFloor  time.Time `json:"claims_floor,omitzero"`
+	Hops        []hop     `json:"hops,omitempty"`
+	ClaimsFloor time.Time `json:"claims_floor,omitzero"`
+	// LostAt is the newest close that let go of the agent for good and is not kept,
+	// or stands before one that was taken back.
+	LostAt       time.Time `json:"lost_at,omitzero"`
 	Tags         []tagMark `json:"tags,omitempty"`
 	PlatformNote register  `json:"platform_note,omitzero"`
 	AwaySince    time.Time `json:"away_since,omitzero"`
@@ -273,8 +276,15 @@ type line struct {
 
 // upgrade brings a state written by an older build to the present form.
 func upgrade(state *State) {
-	if state.Version == 0 {
+	if state.Version < stateVersion {
 		state.Version = stateVersion
+
+		// What was lifted by a build that let go of nobody stays as it is.
+		for i := range state.Closes {
+			if at := state.Closes[i].At; state.Close == nil || at.Before(state.Close.At) {
+				state.ResumedAt = latest(state.ResumedAt, at.Add(time.Nanosecond))
+			}
+		}
 	}
 
 	if state.Seqs == nil {

@@ -287,6 +287,10 @@ func (m *Machine) turn(a *agent, status string, at stamp) {
 	before := a.Status
 	a.Status = status
 
+	if status != signals.AgentAccepting {
+		m.dropSaved(a)
+	}
+
 	if before != signals.AgentAccepting && status == signals.AgentAccepting && len(a.has) == 0 {
 		a.Idle = at
 	}
@@ -329,6 +333,7 @@ func (m *Machine) JudgeRemoval(id string) error {
 
 func (m *Machine) remove(a *agent) {
 	a.Removed = true
+	m.dropSaved(a)
 	m.tellGone(a)
 	m.retire(a)
 }

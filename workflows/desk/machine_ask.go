@@ -143,6 +143,12 @@ func (m *Machine) again(t *talk, ask *signals.Ask, at stamp) {
 	ahead := ask.Attempt > t.Attempt
 	t.Attempt = max(t.Attempt, ask.Attempt)
 
+	if !ask.Wants { // it has no use for another agent any more
+		m.unsave(t)
+
+		t.Stuck = false
+	}
+
 	switch {
 	case ahead && (t.Stage == waiting || t.Stage == offered):
 		m.leave(t)
@@ -226,6 +232,10 @@ func (m *Machine) request(t *talk, ask *signals.Ask, unsaid owed, seen, another 
 	m.leave(t)
 	t.need(&needed)
 
+	if before.Stage == held && needed.Head && m.Rules.saves {
+		t.Insisted = before.From
+	}
+
 	switch {
 	case !goesOn:
 		t.begin()
@@ -303,6 +313,7 @@ func (m *Machine) accepted(t *talk, who string, ask *signals.Ask, at stamp) {
 
 	m.remember(t.Visitor, who)
 	t.begin()
+	t.Insisted = 0
 	t.Asked, t.First, t.Guess, t.AgentGone = 0, 0, 0, false
 
 	// What the conversation was told before, it may have passed on the way. Who

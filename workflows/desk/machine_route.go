@@ -108,7 +108,12 @@ func (a *agent) knows(skills []string) bool {
 func (m *Machine) anySkill(t *talk, at stamp) bool {
 	wait := m.Under.SkillWait.Std()
 
-	return wait > 0 && len(t.skills()) > 0 && at >= t.Since.plus(wait)
+	since := t.Since
+	if t.Insisted > 0 {
+		since = min(since, t.Insisted)
+	}
+
+	return wait > 0 && len(t.skills()) > 0 && at >= since.plus(wait)
 }
 
 func (a *agent) accepts() bool {
@@ -146,7 +151,7 @@ func (m *Machine) pick(t *talk, at stamp) *agent {
 		return able[i]
 	}
 
-	if i := slices.IndexFunc(able, func(a *agent) bool { return a.ID == t.Again }); i >= 0 {
+	if i := slices.IndexFunc(able, func(a *agent) bool { return m.Rules.again && a.ID == t.Again }); i >= 0 {
 		return able[i]
 	}
 

@@ -46,6 +46,8 @@ type Rules struct {
 	heads bool
 	// urgent: a round goes on for who is only more urgent.
 	urgent bool
+	// again: the agent from before a close is asked first.
+	again bool
 	// named: whom a platform was told, and who did not take it, is told no more
 	// while another is left.
 	named bool
@@ -58,7 +60,7 @@ func RulesFor(version int) Rules {
 	return Rules{
 		unheard: version > rulesPlain, lost: version > rulesUnheard, pause: version > rulesLost, given: version > rulesLost,
 		saves: version > rulesPause, heads: version > rulesPause, urgent: version > rulesPause,
-		named: version > rulesPause, not: version > rulesPause,
+		again: version > rulesPause, named: version > rulesPause, not: version > rulesPause,
 	}
 }
 

@@ -17,7 +17,7 @@ const savedFor = 15 * time.Second
 
 // save keeps slots for those who are stuck, the longest first, and tells them.
 func (m *Machine) save(at stamp) {
-	if !m.Rules.saves {
+	if !m.Rules.saves || m.free == 0 {
 		return
 	}
 
@@ -27,10 +27,6 @@ func (m *Machine) save(at stamp) {
 	//workflowcheck:ignore
 	for _, a := range m.agents {
 		for _, t := range a.has {
-			if t.Saved != "" && t.SavedUntil <= at {
-				m.unsave(t)
-			}
-
 			if t.Stuck && t.Stage == held {
 				stuck = append(stuck, t)
 			}
@@ -42,6 +38,10 @@ func (m *Machine) save(at stamp) {
 	})
 
 	for _, t := range stuck {
+		if m.free == 0 {
+			return
+		}
+
 		a := m.choose(m.others(t, at), "")
 		if a == nil {
 			continue
@@ -56,6 +56,39 @@ func (m *Machine) save(at stamp) {
 
 		m.owe(t, owesFree)
 	}
+}
+
+// lapseSaved gives back slots that were kept in vain; it reports whether there was
+// one.
+func (m *Machine) lapseSaved(at stamp) bool {
+	return m.unsaveAll(func(t *talk) bool { return t.SavedUntil <= at }, false)
+}
+
+// dropSaved gives back what is kept of an agent who takes nothing any more: who
+// counted on it is as stuck as before.
+func (m *Machine) dropSaved(a *agent) {
+	m.unsaveAll(func(t *talk) bool { return t.Saved == a.ID }, true)
+}
+
+// unsaveAll gives back slots, and reports whether there was one.
+func (m *Machine) unsaveAll(which func(t *talk) bool, stuck bool) bool {
+	found := false
+
+	// All of them, in whatever order.
+	//workflowcheck:ignore
+	for _, a := range m.agents {
+		for _, t := range a.has {
+			if t.Saved == "" || !which(t) {
+				continue
+			}
+
+			m.unsave(t)
+
+			t.Stuck, found = stuck, true
+		}
+	}
+
+	return found
 }
 
 // nextSaved adds what those who are stuck wait for, and when a slot is kept no

@@ -22,6 +22,7 @@ func (m *Machine) Settle(now time.Time) {
 	}
 
 	m.lapse(at)
+	lapsed := m.lapseSaved(at)
 	m.prune(at)
 
 	if m.settles(at) {
@@ -46,8 +47,9 @@ func (m *Machine) Settle(now time.Time) {
 
 	// Whoever is offered leaves the list; nobody enters it.
 	for _, t := range m.line.list {
-		// Who is at the head was taken from an agent before.
-		if !saved && !t.Head {
+		// Who is at the head was taken from an agent before; and a slot that was kept
+		// in vain is for the line.
+		if !saved && !lapsed && !t.Head {
 			m.save(at)
 
 			saved = true
@@ -61,6 +63,8 @@ func (m *Machine) Settle(now time.Time) {
 
 		ahead.add(m.classFor(t, at))
 
+		// While the webhook is asked for one at the head, its slot stays free.
+		saved = saved || t.Head && t.asking
 		stays = append(stays, t)
 	}
 

@@ -130,6 +130,10 @@ type talk struct {
 	Visitor    string   `json:"visitor,omitempty"`
 	Candidates []string `json:"candidates,omitempty"`
 
+	// Insisted is since when its skills are insisted on, if that is before Since: the
+	// agent from whom it was taken had it since then.
+	Insisted stamp `json:"insisted,omitempty"`
+
 	// Asked is when it began to need an agent, Heard when it last said anything,
 	// Checked when it was last asked, Checks how often since it was heard.
 	Asked   stamp `json:"asked,omitempty"`
