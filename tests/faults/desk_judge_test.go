@@ -106,8 +106,12 @@ func (o *office) disagreement() string {
 			return g.told.key.String() + " cannot be read"
 		}
 
-		if view.Status == signals.StatusOpen && view.Pending == 0 {
-			o.insist(g.plea()) // who came back after a close wants a person, too
+		// Who came back after a close wants a person, too; and what came after the end
+		// of a session, and may not begin one, waits for what may.
+		if (view.Status == signals.StatusOpen && view.Pending == 0 || view.Status == signals.StatusClosed && view.Pending > 0) &&
+			time.Since(g.pleaded) > 3*time.Second {
+			g.pleaded = time.Now()
+			o.insist(g.plea())
 		}
 
 		if wrong := o.differs(&view, &desk); wrong != "" {

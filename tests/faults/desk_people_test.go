@@ -19,6 +19,8 @@ type guest struct {
 	// telling guards told, to which agents add.
 	telling sync.Mutex
 	told    *story
+	// pleaded is when the visitor was last made to come again in the quiet.
+	pleaded time.Time
 }
 
 // make makes a webhook of what is told next.
@@ -448,7 +450,7 @@ func (o *office) tend(view signals.View) {
 	switch {
 	case view.Unreplied:
 		g.insist(g.answer(view.Agent))
-	case o.is(closing):
+	case o.is(closing) && o.has(g, view.Agent): // the list may be behind
 		g.insist(g.end(view.Agent, signals.RoleAgent))
 	}
 }
