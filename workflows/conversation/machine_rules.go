@@ -16,7 +16,8 @@ const (
 	// rulesSlots keeps a desk's slots: what lifts a close asks the desk anew, and
 	// only who is invited accepts. Nobody is stuck with an agent who is silent or
 	// gone because of whom they asked for, or how busy the desk was when it was
-	// asked; and who waits for a desk that is closed waits until it opens.
+	// asked; and who waits for a desk that is closed waits until it opens. A session
+	// that is closed and over within one task is stored after that.
 	rulesSlots = 5
 
 	// newestRules is what a run begins with.
@@ -40,12 +41,15 @@ type Rules struct {
 	// say by itself that another agent is free by now, and the longest wait stands
 	// still while the desk is closed.
 	unstuck bool
+	// alone: only a session whose close stood before the task began is ended as the
+	// alarm says, before anything is taken in.
+	alone bool
 }
 
 // RulesFor returns the rules of a version, as a run recorded it when it began.
 func RulesFor(version int) Rules {
 	return Rules{
 		desk: version > rulesPlain, heed: version > rulesDesk, forward: version > rulesHeed, slots: version > rulesForward,
-		unstuck: version > rulesForward,
+		unstuck: version > rulesForward, alone: version > rulesForward,
 	}
 }

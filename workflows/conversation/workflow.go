@@ -84,6 +84,8 @@ type conversation struct {
 	// sealed says that the decision about the ticket follows from history
 	// alone: no task that is made anew decides otherwise.
 	sealed bool
+	// touched: something was taken in by the task that is under way.
+	touched bool
 
 	// pending and stray came after the decision about the ticket.
 	pending      []json.RawMessage
@@ -246,7 +248,7 @@ func (c *conversation) run(ctx workflow.Context) (signals.Result, error) {
 			c.arm(ctx)
 		}
 
-		c.woken = false
+		c.woken, c.touched = false, false
 
 		// A cancellation ends the alarm, so that the condition may hold before the
 		// wait has seen it.

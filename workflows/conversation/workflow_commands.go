@@ -70,6 +70,7 @@ func (c *conversation) command(ctx workflow.Context, name string) error {
 		c.drain(ctx)
 
 		now := workflow.Now(ctx)
+		c.touched = true
 		c.machine.Settle(now)
 
 		if err := c.machine.Command(name, command, now); err != nil {

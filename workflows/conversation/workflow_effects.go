@@ -76,6 +76,11 @@ func (c *conversation) closeOut(ctx workflow.Context) {
 		return
 	}
 
+	// A close that came with a command in this very task may be over already.
+	if c.touched && c.machine.Rules.alone {
+		return
+	}
+
 	c.tick(ctx)
 	c.sealed = c.machine.Decided
 }

@@ -90,6 +90,7 @@ func (c *conversation) drainOffers(ctx workflow.Context, now time.Time) {
 			var offer signals.Offer
 
 			c.taken++
+			c.touched = true
 
 			if err := json.Unmarshal(element, &offer); err != nil || offer.Kind == "" {
 				workflow.GetLogger(ctx).Warn("What a desk said could not be read.", "conversation", c.key.Conversation,
@@ -165,6 +166,7 @@ func (c *conversation) check(event *signals.Event) error {
 
 func (c *conversation) take(event *signals.Event, now time.Time) {
 	c.taken++
+	c.touched = true
 
 	if c.machine.Key.Conversation == c.key.Conversation && event.Conversation != "" {
 		c.machine.Key.Conversation = event.Conversation // the original of a hashed id
@@ -205,6 +207,7 @@ func (c *conversation) takeLater(event *signals.Event) {
 
 func (c *conversation) reject(raw json.RawMessage, err error, now time.Time) {
 	c.taken++
+	c.touched = true
 	c.machine.Reject(err.Error()+": "+signals.Cut(string(raw), maxRejected), now)
 }
 
