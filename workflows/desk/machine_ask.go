@@ -232,9 +232,7 @@ func (m *Machine) request(t *talk, ask *signals.Ask, unsaid owed, seen, another 
 	m.leave(t)
 	t.need(&needed)
 
-	if before.Stage == held && needed.Head && m.Rules.saves {
-		t.Insisted = before.From
-	}
+	m.insist(t, &before)
 
 	switch {
 	case !goesOn:

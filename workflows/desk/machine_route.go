@@ -116,6 +116,14 @@ func (m *Machine) anySkill(t *talk, at stamp) bool {
 	return wait > 0 && len(t.skills()) > 0 && at >= since.plus(wait)
 }
 
+// insist remembers since when an agent had what was taken from them now: for so
+// long its skills have been insisted on.
+func (m *Machine) insist(t, before *talk) {
+	if m.Rules.saves && before.Stage == held && t.Head {
+		t.Insisted = before.From
+	}
+}
+
 func (a *agent) accepts() bool {
 	return !a.Removed && a.Status == signals.AgentAccepting && a.Slots > 0
 }
