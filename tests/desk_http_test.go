@@ -259,9 +259,10 @@ func (h *httpDesk) checkRemoval(other signals.Key) {
 // conversations know of it.
 func (h *httpDesk) checkEnded() {
 	require.NoError(h.t, h.temporal().TerminateWorkflow(h.t.Context(), signals.DeskWorkflowID("billing"), "", "a mistake"))
-	h.deskUntil("billing", "it knows again who has what", func(d signals.DeskView) bool { return d.Active == 1 })
+
+	// A view that is a second old is still that of the desk before.
 	h.put("/v1/desks/billing/agents/kim", `{"slots":3}`)
-	require.Equal(h.t, 1, loadOf(h.desk("billing"), "kim"))
+	h.deskUntil("billing", "it knows again who has what", func(d signals.DeskView) bool { return d.Active == 1 && loadOf(d, "kim") == 1 })
 }
 
 func (h *httpDesk) checkMetrics() {
