@@ -221,14 +221,14 @@ func (m *Machine) waits() bool {
 		return true
 	}
 
-	left, held := m.lastHeld()
-	if again := m.letGo(); !held && !again {
+	first := m.firstUnanswered()
+	if first == nil {
 		return false
-	} else if first := m.firstUnanswered(); first != nil {
-		return again || !first.At.After(left)
 	}
 
-	return false
+	left, held := m.lastHeld()
+
+	return held && !first.At.After(left) || m.letGo()
 }
 
 // statusChanged tells what follows from a new status.

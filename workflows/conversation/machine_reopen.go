@@ -43,13 +43,9 @@ func (m *Machine) lostAt(fact *closeFact) time.Time {
 	return at
 }
 
-// holderBefore is the agent whom a lifted close let go of, if nobody has taken the
-// conversation since; "" for none.
+// holderBefore is the agent who had the conversation when it was let go of; "" for
+// none.
 func (m *Machine) holderBefore() string {
-	if !m.letGo() {
-		return ""
-	}
-
 	var best *member
 
 	from, to := m.heldLast()

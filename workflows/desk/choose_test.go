@@ -13,16 +13,7 @@ import (
 )
 
 func (s *scene) choose(n int, candidates ...string) string {
-	ask := signals.ChoiceAsk{Key: key(n)}
-	for _, id := range candidates {
-		ask.Candidates = append(ask.Candidates, signals.Candidate{AgentID: id})
-	}
-
-	chosen, err := s.Choose(signals.Choices{Choices: []signals.ChoiceAsk{ask}}, s.now)
-	require.NoError(s.t, err)
-	require.Len(s.t, chosen.Agents, 1)
-
-	return chosen.Agents[0]
+	return s.chooseAfter(n, nil, candidates...)
 }
 
 // TestChoose gives an agent at once, and holds the slot for half a minute.

@@ -222,7 +222,7 @@ func (t *talk) listen(ask *signals.Ask, older bool) {
 func (m *Machine) request(t *talk, ask *signals.Ask, unsaid owed, seen, another bool, at stamp) {
 	before := *t
 	needed := m.needs(ask, at)
-	same := !another && m.goesOn(t, &needed)
+	same := !another && m.keepsRounds(t, &needed)
 	goesOn := !another && (t.Stage == waiting || t.Stage == offered)
 
 	if !another && !alike(t, &needed) {
@@ -240,7 +240,6 @@ func (m *Machine) request(t *talk, ask *signals.Ask, unsaid owed, seen, another 
 		t.Asked, t.First, t.Guess = at, 0, 0
 	case !same:
 		t.begin()
-		t.Guess = -1
 	case unsaid&(owesRound|owesNone) != 0:
 		m.owe(t, unsaid&(owesRound|owesNone))
 	case before.Told != "":
@@ -271,7 +270,7 @@ func (m *Machine) declined(t *talk, ask *signals.Ask, attempt int64, another boo
 	goesOn := !another && (t.Stage == waiting || t.Stage == offered)
 	needed := m.needs(ask, at)
 	changed := ask.Need != nil && !alike(t, &needed) || t.terms == nil
-	anew := changed && !m.goesOn(t, &needed)
+	anew := changed && !m.keepsRounds(t, &needed)
 
 	m.leave(t)
 
@@ -351,21 +350,21 @@ func (t *talk) need(n *talk) {
 	t.Candidates, t.class = n.Candidates, nil
 }
 
-// goesOn reports whether the rounds go on under another need: the same agents may
-// be asked.
-func (m *Machine) goesOn(t, needed *talk) bool {
-	if !m.Rules.urgent {
-		return alike(t, needed)
-	}
+// keepsRounds reports whether the rounds go on under another need: the same agents
+// may be asked.
+func (m *Machine) keepsRounds(t, needed *talk) bool {
+	return alike(t, needed) || m.Rules.urgent && sameAgents(t, needed)
+}
 
-	return t.terms != nil && t.Only == needed.Only && slices.Equal(t.Candidates, needed.Candidates) &&
-		slices.Equal(t.terms.Skills, needed.terms.Skills)
+// sameAgents reports whether two needs are met by the same agents.
+func sameAgents(a, b *talk) bool {
+	return a.terms != nil && a.Only == b.Only && slices.Equal(a.Candidates, b.Candidates) &&
+		(a.terms == b.terms || slices.Equal(a.terms.Skills, b.terms.Skills))
 }
 
 // alike reports whether two needs are met by the same agents in the same order.
 func alike(a, b *talk) bool {
-	return a.terms != nil && a.Head == b.Head && a.Not == b.Not && a.Only == b.Only && slices.Equal(a.Candidates, b.Candidates) &&
-		(a.terms == b.terms || a.terms.Priority == b.terms.Priority && slices.Equal(a.terms.Skills, b.terms.Skills))
+	return sameAgents(a, b) && a.Head == b.Head && a.Not == b.Not && a.terms.Priority == b.terms.Priority
 }
 
 // needs returns what a statement asks for, as the need of a talk, within bounds.
