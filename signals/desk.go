@@ -35,11 +35,6 @@ const (
 	PositionQuery = "position"
 )
 
-// DeskPriority is the Temporal priority of a desk's tasks, the highest there is:
-// one desk's task lets many conversations go on, and is not to stand behind
-// theirs.
-const DeskPriority = 1
-
 // AskKind says what a conversation tells its desk.
 type AskKind string
 

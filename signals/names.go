@@ -12,6 +12,9 @@ import (
 const (
 	// TaskQueue is where Parley's workers poll.
 	TaskQueue = "parley"
+	// DeskTaskQueue is where they poll for what desks have to do: everybody waits
+	// for a desk, so that its tasks must not wait among those of conversations.
+	DeskTaskQueue = "parley-desk"
 	// DeliveryTaskQueue is where they poll for attempts at deliveries.
 	DeliveryTaskQueue = "parley-delivery"
 

@@ -25,6 +25,7 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/parleyhq/parley/activities/deliver"
+	deskactivities "github.com/parleyhq/parley/activities/desk"
 	"github.com/parleyhq/parley/activities/dispatch"
 	"github.com/parleyhq/parley/activities/notify"
 	"github.com/parleyhq/parley/activities/outbound"
@@ -129,7 +130,8 @@ func (b *bench) work(t *testing.T, store *tickets.Store, kept *inbox.Inbox) {
 		&deliver.Activities{
 			Notices: notifier, Tickets: store, Courier: b.courier, Log: silent, Platform: &reluctant{},
 			TicketSystem: tickets.NewWebhook(tickets.Config{Kind: tickets.KindWebhook, URL: receivers + "/flaky"}, requests, store),
-		})
+		},
+		&deskactivities.Activities{Courier: b.courier, Workflow: b.client, Log: silent})
 	require.NoError(t, running.Start())
 	t.Cleanup(func() {
 		running.Stop()

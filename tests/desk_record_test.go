@@ -1,6 +1,7 @@
 package tests_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -60,26 +61,33 @@ func TestRecordDesk(t *testing.T) {
 		name string
 		runs int
 		take func(s *deskStage)
+		// queue is where it begins, with the real worker; empty for one of its own.
+		queue string
 	}{
-		{"third-agent", 1, deskThirdAgent},
-		{"drained", 1, deskDrained},
-		{"commanded", 1, deskCommanded},
-		{"started-empty", 1, deskStartedEmpty},
-		{"started-again", 1, deskStartedAgain},
-		{"webhook", 1, deskWebhook},
-		{"dispatch-failing", 1, deskDispatchFailing},
-		{"cancelled", 1, deskCancelled},
-		{"continued-after-a-day", 2, deskContinued},
-		{"terminated", 1, deskTerminated},
-		{"paused", 1, deskPaused},
-		{"given", 1, deskGiven},
-		{"saved", 1, deskSaved},
+		{name: "third-agent", runs: 1, take: deskThirdAgent},
+		{name: "drained", runs: 1, take: deskDrained},
+		{name: "commanded", runs: 1, take: deskCommanded},
+		{name: "started-empty", runs: 1, take: deskStartedEmpty},
+		{name: "started-again", runs: 1, take: deskStartedAgain},
+		{name: "webhook", runs: 1, take: deskWebhook},
+		{name: "dispatch-failing", runs: 1, take: deskDispatchFailing},
+		{name: "cancelled", runs: 1, take: deskCancelled},
+		{name: "continued-after-a-day", runs: 2, take: deskContinued},
+		{name: "terminated", runs: 1, take: deskTerminated},
+		{name: "paused", runs: 1, take: deskPaused},
+		{name: "given", runs: 1, take: deskGiven},
+		{name: "saved", runs: 1, take: deskSaved},
+		// Desks had their tasks among those of conversations once.
+		{name: "moved", runs: 2, take: deskMoved, queue: signals.TaskQueue},
 	} {
 		t.Run(path.name, func(t *testing.T) {
 			t.Parallel()
 
-			stage := &deskStage{bench: b, t: t, name: path.name, queue: "desk-" + path.name, gone: map[string]bool{}}
-			stage.work()
+			stage := &deskStage{bench: b, t: t, name: path.name, queue: cmp.Or(path.queue, "desk-"+path.name), gone: map[string]bool{}}
+			if path.queue == "" {
+				stage.work()
+			}
+
 			path.take(stage)
 
 			for i, run := range b.runs(t, signals.DeskWorkflowID(path.name), path.runs) {
@@ -346,6 +354,17 @@ func deskContinued(s *deskStage) {
 	s.runs(s.t, signals.DeskWorkflowID(s.name), 2)
 	s.tell(s.ask(3, 1, signals.AskRequest, ""))
 	s.hears(3, signals.OfferAgent, "a") // chat-1 runs no more
+}
+
+// deskMoved has nobody to give, to conversations that do not run.
+func deskMoved(s *deskStage) {
+	const people = 200
+
+	for n := range people {
+		s.tell(s.ask(n, 1, signals.AskRequest, ""))
+	}
+
+	s.runs(s.t, signals.DeskWorkflowID(s.name), 2)
 }
 
 // deskTerminated looks after a minute who is still open.

@@ -358,7 +358,7 @@ func (s *Server) update(key signals.Key, v verb, id string, command signals.Comm
 	if err == nil {
 		var answer signals.Answer
 		if err = handle.Get(ctx, &answer); err == nil {
-			return s.obeyed(ctx, &answer, &command)
+			return s.obeyed(&answer, &command)
 		}
 	}
 
@@ -369,11 +369,15 @@ func (s *Server) update(key signals.Key, v verb, id string, command signals.Comm
 	return s.verdict(ctx, key, v, err)
 }
 
-// obeyed completes the state after a command.
-func (s *Server) obeyed(ctx context.Context, answer *signals.Answer, command *signals.Command) (signals.View, error) {
+// obeyed completes the state after a command. That has time of its own: however
+// late the verdict was, it was given.
+func (s *Server) obeyed(answer *signals.Answer, command *signals.Command) (signals.View, error) {
 	if another(answer.Command, command) {
 		return signals.View{}, keyReused()
 	}
+
+	ctx, cancel := context.WithTimeout(s.work, queryPatience)
+	defer cancel()
 
 	err := s.complete(ctx, &answer.View)
 

@@ -1,6 +1,8 @@
 package webhooks_test
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -283,6 +285,26 @@ func TestVerdicts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestStoreTooSlow: whoever asked is told to come back, and not that something is
+// broken; repeating a command that holds changes nothing.
+func TestStoreTooSlow(t *testing.T) {
+	t.Parallel()
+
+	e := newEdge(t).obeys()
+	e.run(view("shop", "c", signals.StatusActive))
+	e.storeErr = fmt.Errorf("scan: %w", context.DeadlineExceeded)
+
+	for _, got := range []answer{
+		e.do(http.MethodPost, one+"accept", `{"agent_id":"bob"}`), e.do(http.MethodGet, strings.TrimSuffix(one, "/"), ""),
+	} {
+		got.isProblem(t, http.StatusServiceUnavailable, "unavailable")
+		require.NotEmpty(t, got.header.Get("Retry-After"))
+	}
+
+	e.storeErr = errDown
+	e.do(http.MethodPost, one+"accept", `{"agent_id":"bob"}`).isProblem(t, http.StatusInternalServerError, "internal")
 }
 
 // TestCloseWhileTheTicketIsMade: the run refuses everything by then, but what a

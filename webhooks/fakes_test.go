@@ -110,6 +110,7 @@ type world struct {
 	doubled    map[string]int
 	refused    map[string][]string
 	sessions   map[string]signals.View
+	storeErr   error
 	tickets    []signals.Ticket
 	waiting    webhooks.Waiting
 	running    map[string]signals.View
@@ -301,6 +302,10 @@ func (w *world) InboxCounts(context.Context, signals.Key, int) (webhooks.Waiting
 func sessionKey(key signals.Key, session int) string { return fmt.Sprintf("%s#%d", key, session) }
 
 func (w *world) Session(_ context.Context, key signals.Key, session int) (signals.View, error) {
+	if w.storeErr != nil {
+		return signals.View{}, w.storeErr
+	}
+
 	view, ok := w.sessions[sessionKey(key, session)]
 	if !ok {
 		return signals.View{}, fmt.Errorf("session %d: %w", session, webhooks.ErrNotFound)

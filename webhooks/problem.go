@@ -1,6 +1,7 @@
 package webhooks
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -100,6 +101,8 @@ func problemOf(err error) *problem {
 		return invalid(field.Field, field.Reason)
 	case errors.As(err, &http5):
 		return problemOfStatus(http5.Code)
+	case errors.Is(err, context.DeadlineExceeded):
+		return unavailable("this took too long; it can be sent again")
 	default:
 		return newProblem(http.StatusInternalServerError, slugInternal, "the log says more")
 	}

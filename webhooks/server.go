@@ -3,6 +3,7 @@ package webhooks
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -254,8 +255,8 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 		s.linger(c)
 	}
 
-	// What is unavailable was logged where it showed.
-	if p.Status == http.StatusInternalServerError {
+	// A problem that was said to be one was logged where it showed.
+	if _, said := errors.AsType[*problem](err); !said && p.Status >= http.StatusInternalServerError {
 		s.log.Error("request failed", slog.String("method", c.Method()), slog.String("path", pathOf(c)),
 			slog.Int("status", p.Status), slog.Any("error", err))
 	}

@@ -53,9 +53,12 @@ type Under struct {
 
 // Worker runs workflows and their activities. Attempts at deliveries have a
 // task queue and slots of their own: receivers that keep them waiting hold
-// nothing else up.
+// nothing else up. Desks have theirs, since the SDK's pollers leave a run that is
+// not in memory, such as one that has just continued as new, waiting while there
+// is a backlog of others (internal_task_pollers.go, getNextPollRequest, v1.50):
+// a busy desk's next run began up to a second late, whatever its priority.
 type Worker struct {
-	workflows, deliveries sdkworker.Worker
+	each []sdkworker.Worker
 }
 
 // LimitCache sets how many open conversations this process keeps. The SDK has one
@@ -65,31 +68,39 @@ func LimitCache(config Config) { sdkworker.SetStickyWorkflowCacheSize(config.Sti
 
 // New assembles the worker with every workflow and the given activities on it.
 func New(temporal client.Client, under Under, provided ...Activities) *Worker {
-	worker := &Worker{
-		workflows: sdkworker.New(temporal, signals.TaskQueue, sdkworker.Options{
-			MaxConcurrentWorkflowTaskPollers:        workflowPollers,
-			MaxConcurrentActivityTaskPollers:        activityPollers,
-			MaxConcurrentWorkflowTaskExecutionSize:  workflowTasks,
-			MaxConcurrentLocalActivityExecutionSize: localActivities,
-			MaxConcurrentActivityExecutionSize:      activities,
-			WorkerStopTimeout:                       stopPatience,
-			DeadlockDetectionTimeout:                deadlockAfter,
-		}),
-		deliveries: sdkworker.New(temporal, signals.DeliveryTaskQueue, sdkworker.Options{
-			DisableWorkflowWorker:              true,
-			MaxConcurrentActivityTaskPollers:   activityPollers,
-			MaxConcurrentActivityExecutionSize: attempts,
-			WorkerStopTimeout:                  stopPatience,
-		}),
+	options := sdkworker.Options{
+		MaxConcurrentWorkflowTaskPollers:        workflowPollers,
+		MaxConcurrentActivityTaskPollers:        activityPollers,
+		MaxConcurrentWorkflowTaskExecutionSize:  workflowTasks,
+		MaxConcurrentLocalActivityExecutionSize: localActivities,
+		MaxConcurrentActivityExecutionSize:      activities,
+		WorkerStopTimeout:                       stopPatience,
+		DeadlockDetectionTimeout:                deadlockAfter,
+	}
+	workflows := sdkworker.New(temporal, signals.TaskQueue, options)
+	desks := sdkworker.New(temporal, signals.DeskTaskQueue, options)
+	deliveries := sdkworker.New(temporal, signals.DeliveryTaskQueue, sdkworker.Options{
+		DisableWorkflowWorker:              true,
+		MaxConcurrentActivityTaskPollers:   activityPollers,
+		MaxConcurrentActivityExecutionSize: attempts,
+		WorkerStopTimeout:                  stopPatience,
+	})
+
+	(&conversation.Workflows{Under: under.Source}).Register(workflows)
+	delivery.Register(workflows)
+
+	// Runs of desks that began before these had a queue of their own end on the
+	// other.
+	for _, queue := range []sdkworker.Worker{desks, workflows} {
+		(&desk.Workflows{Under: under.Desk}).Register(queue)
 	}
 
-	(&conversation.Workflows{Under: under.Source}).Register(worker.workflows)
-	(&desk.Workflows{Under: under.Desk}).Register(worker.workflows)
-	delivery.Register(worker.workflows)
+	worker := &Worker{each: []sdkworker.Worker{workflows, desks, deliveries}}
 
 	for _, each := range provided {
-		each.Register(worker.workflows)
-		each.Register(worker.deliveries)
+		for _, queue := range worker.each {
+			each.Register(queue)
+		}
 	}
 
 	return worker
@@ -97,14 +108,12 @@ func New(temporal client.Client, under Under, provided ...Activities) *Worker {
 
 // Start starts the worker; its error says what Temporal refused.
 func (w *Worker) Start() error {
-	if err := w.workflows.Start(); err != nil {
-		return fmt.Errorf("start the worker: %w", err)
-	}
+	for i, queue := range w.each {
+		if err := queue.Start(); err != nil {
+			(&Worker{each: w.each[:i]}).Stop()
 
-	if err := w.deliveries.Start(); err != nil {
-		w.workflows.Stop()
-
-		return fmt.Errorf("start the worker of deliveries: %w", err)
+			return fmt.Errorf("start the worker: %w", err)
+		}
 	}
 
 	return nil
@@ -114,7 +123,9 @@ func (w *Worker) Start() error {
 func (w *Worker) Stop() {
 	var stopping sync.WaitGroup
 
-	stopping.Go(w.deliveries.Stop)
-	w.workflows.Stop()
+	for _, queue := range w.each {
+		stopping.Go(queue.Stop)
+	}
+
 	stopping.Wait()
 }

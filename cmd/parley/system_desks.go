@@ -11,7 +11,6 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/parleyhq/parley/activities/desk"
 	"github.com/parleyhq/parley/activities/outbound"
@@ -146,8 +145,7 @@ func (s *system) openDesk(ctx context.Context, name string) bool {
 
 func (s *system) reload(ctx context.Context, name string) error {
 	start := s.temporal.NewWithStartWorkflowOperation(client.StartWorkflowOptions{
-		ID: signals.DeskWorkflowID(name), TaskQueue: signals.TaskQueue, WorkflowTaskTimeout: deskTask, StaticSummary: "Desk " + name,
-		Priority:                 temporal.Priority{PriorityKey: signals.DeskPriority},
+		ID: signals.DeskWorkflowID(name), TaskQueue: signals.DeskTaskQueue, WorkflowTaskTimeout: deskTask, StaticSummary: "Desk " + name,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 	}, signals.DeskWorkflow)
 

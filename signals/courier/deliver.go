@@ -1,6 +1,7 @@
 package courier
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -157,8 +158,8 @@ type opening struct {
 	input any
 	// attributes are those that the run begins with.
 	attributes temporal.SearchAttributes
-	// priority is that of the run's tasks; zero is the usual one.
-	priority temporal.Priority
+	// queue is where its tasks go; empty is the usual one.
+	queue string
 }
 
 // start sends letters, starting the workflow as the reuse policy allows. What
@@ -199,12 +200,11 @@ func (c *Courier) signalWithStart(ctx context.Context, id string, letters []*let
 	name, payload := payloadOf(letters)
 	options := client.StartWorkflowOptions{
 		ID:                    id,
-		TaskQueue:             signals.TaskQueue,
+		TaskQueue:             cmp.Or(how.queue, signals.TaskQueue),
 		WorkflowTaskTimeout:   taskTimeout,
 		WorkflowIDReusePolicy: how.reuse,
 		StaticSummary:         how.summary,
 		TypedSearchAttributes: how.attributes,
-		Priority:              how.priority,
 	}
 
 	var args []any

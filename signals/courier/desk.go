@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/parleyhq/parley/signals"
 )
@@ -127,7 +126,7 @@ func (c *Courier) desk(ctx context.Context, desk string, letters []*letter) erro
 		workflow: signals.DeskWorkflow,
 		reuse:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		summary:  "Desk " + desk,
-		priority: temporal.Priority{PriorityKey: signals.DeskPriority},
+		queue:    signals.DeskTaskQueue,
 	})
 
 	return classify("signal or start desk", err)

@@ -39,7 +39,7 @@ func TestAsksStartTheirDesk(t *testing.T) {
 	require.Equal(t, []string{signals.DeskWorkflow}, r.types)
 	require.Equal(t, "Desk support", r.options.StaticSummary)
 	require.Equal(t, 2*time.Second, r.options.WorkflowTaskTimeout)
-	require.Equal(t, signals.DeskPriority, r.options.Priority.PriorityKey)
+	require.Equal(t, signals.DeskTaskQueue, r.options.TaskQueue)
 	require.Empty(t, r.input.GetPayloads())
 
 	// However a desk ended, the next statement starts it anew, with nothing.

@@ -16,7 +16,6 @@ import (
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/parleyhq/parley/signals"
 )
@@ -207,8 +206,7 @@ func unknown(desk string) error { return fmt.Errorf("%q: %w", desk, ErrUnknown) 
 // startOptions are those of a desk's workflow.
 func startOptions(desk string) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
-		ID: signals.DeskWorkflowID(desk), TaskQueue: signals.TaskQueue, WorkflowTaskTimeout: taskTime, StaticSummary: "Desk " + desk,
-		Priority:                 temporal.Priority{PriorityKey: signals.DeskPriority},
+		ID: signals.DeskWorkflowID(desk), TaskQueue: signals.DeskTaskQueue, WorkflowTaskTimeout: taskTime, StaticSummary: "Desk " + desk,
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 	}
 }

@@ -337,7 +337,7 @@ func TestADeskThatEndedIsStarted(t *testing.T) {
 			require.Equal(t, "support", view.Desk)
 			require.Len(t, c.starts, 1)
 			require.Equal(t, "desk:support", c.starts[0].ID)
-			require.Equal(t, signals.TaskQueue, c.starts[0].TaskQueue)
+			require.Equal(t, signals.DeskTaskQueue, c.starts[0].TaskQueue)
 			require.Equal(t, enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, c.starts[0].WorkflowIDConflictPolicy)
 		})
 	}

@@ -23,9 +23,20 @@ const (
 	// that asks anew is told another agent, and the webhook may name whom a
 	// conversation was taken from.
 	rulesSlots = 5
+	// rulesShort: runs are a quarter as long. A busy desk's last task is mostly made
+	// twice, since something came during it, and the second time by replaying the
+	// run, as is every question that waited for it. With 2,000 events, that and not
+	// the load kept the next run's first task waiting for most of a second.
+	rulesShort = 6
 
 	// newestRules is what a run begins with.
-	newestRules = rulesSlots
+	newestRules = rulesShort
+)
+
+// After so many events in history a run continues as new, of its own accord.
+const (
+	rollEvents     = 500
+	rollEventsLong = 2000
 )
 
 // Rules says by which rules a [Machine] decides; [RulesFor] makes them.
@@ -53,14 +64,22 @@ type Rules struct {
 	named bool
 	// not: the webhook may name whom a conversation was taken from.
 	not bool
+	// roll is after how many events a run continues as new.
+	roll int
 }
 
 // RulesFor returns the rules of a version, as a run recorded it when it began.
 func RulesFor(version int) Rules {
+	roll := rollEvents
+	if version <= rulesSlots {
+		roll = rollEventsLong
+	}
+
 	return Rules{
 		unheard: version > rulesPlain, lost: version > rulesUnheard, pause: version > rulesLost, given: version > rulesLost,
 		saves: version > rulesPause, heads: version > rulesPause, urgent: version > rulesPause,
 		again: version > rulesPause, named: version > rulesPause, not: version > rulesPause,
+		roll: roll,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -26,7 +27,7 @@ func TestReplay(t *testing.T) {
 
 	files, err := filepath.Glob(filepath.Join("testdata", "*.json"))
 	require.NoError(t, err)
-	require.Len(t, files, 14)
+	require.Len(t, files, 16)
 
 	for _, path := range files {
 		t.Run(filepath.Base(path), func(t *testing.T) {
@@ -51,6 +52,10 @@ func TestReplay(t *testing.T) {
 				worker.ReplayWorkflowHistoryOptions{OriginalExecution: workflow.Execution{
 					ID: started.GetWorkflowId(), RunID: started.GetOriginalExecutionRunId(),
 				}}))
+
+			if strings.HasPrefix(filepath.Base(path), "moved.2") {
+				require.Equal(t, signals.DeskTaskQueue, started.GetTaskQueue().GetName(), "it began on %s", signals.TaskQueue)
+			}
 
 			running, most := 0, 0
 

@@ -19,11 +19,9 @@ const (
 	machineChange  = "desk-machine"
 	machineVersion = newestRules
 
-	// rollEvents and rollAge are when a run continues as new by our own count,
-	// besides the server's suggestion: the state of a busy desk is large, so not
-	// too often.
-	rollEvents = 2000
-	rollAge    = 24 * time.Hour
+	// rollAge is the age at which a run continues as new; it does so earlier by its
+	// rules, and at the server's suggestion.
+	rollAge = 24 * time.Hour
 )
 
 // Workflows carries what desks need from the worker's configuration.
@@ -180,7 +178,7 @@ func (d *desk) run(ctx workflow.Context) (Result, error) {
 			case d.stopping && !d.machine.Owes():
 				return d.result(ctx), nil
 			case rolling && !d.stopping:
-				return Result{}, workflow.NewContinueAsNewError(ctx, signals.DeskWorkflow, Input{State: d.machine.State()})
+				return Result{}, d.roll(ctx)
 			}
 		}
 
@@ -242,8 +240,18 @@ func (d *desk) result(ctx workflow.Context) Result {
 	return Result{Waiting: view.Waiting, Active: view.Active}
 }
 
+// roll continues as new. A run that began where conversations have their tasks
+// goes on where desks have theirs.
+func (d *desk) roll(ctx workflow.Context) error {
+	if d.info.TaskQueueName == signals.TaskQueue {
+		ctx = workflow.WithWorkflowTaskQueue(ctx, signals.DeskTaskQueue)
+	}
+
+	return workflow.NewContinueAsNewError(ctx, signals.DeskWorkflow, Input{State: d.machine.State()})
+}
+
 func (d *desk) rolls(ctx workflow.Context) bool {
-	return d.info.GetCurrentHistoryLength() >= rollEvents || d.info.GetContinueAsNewSuggested() ||
+	return d.info.GetCurrentHistoryLength() >= d.machine.Rules.roll || d.info.GetContinueAsNewSuggested() ||
 		!workflow.Now(ctx).Before(d.startedAt.Add(rollAge))
 }
 
