@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,6 +19,10 @@ const (
 	// so that its sender gets to see the answer instead of a reset.
 	lingerTime  = time.Second
 	lingerBytes = 8 << 20
+	// unheardTime is how long a stop waits for the first byte of a connection:
+	// browsers and clients open some that they never use. fasthttp would wait for
+	// five seconds (server.go, trackConn, v1.51), half of what a stop may take.
+	unheardTime = 200 * time.Millisecond
 )
 
 // errNotListening says that Serve came before Listen.
@@ -89,8 +94,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return nil
 	}
 
+	unheard := time.AfterFunc(unheardTime, ln.closeUnheard)
 	err := s.app.ShutdownWithContext(ctx)
 
+	unheard.Stop()
 	s.cancel()
 
 	// Without Serve, or with connections that outlasted ctx, there is
@@ -158,13 +165,37 @@ func (l *listener) closeAll() error {
 	return err
 }
 
+// closeUnheard ends the connections over which nothing has come yet.
+func (l *listener) closeUnheard() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	for served := range l.open {
+		if !served.heard.Load() {
+			// Whoever serves it finds it closed, and says so itself.
+			_ = served.Conn.Close()
+		}
+	}
+}
+
 // conn is one connection; lingers is set and read by the one goroutine that
 // serves it.
 type conn struct {
 	net.Conn
 
 	from    *listener
+	heard   atomic.Bool
 	lingers bool
+}
+
+// Read notes that something came.
+func (c *conn) Read(into []byte) (int, error) {
+	n, err := c.Conn.Read(into)
+	if n > 0 && !c.heard.Load() {
+		c.heard.Store(true)
+	}
+
+	return n, err //nolint:wrapcheck // fasthttp compares it
 }
 
 // Close ends the connection. While data lies unread, closing would reset it,

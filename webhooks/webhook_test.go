@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -343,6 +344,51 @@ func TestShutdownFinishesWhatWasAccepted(t *testing.T) {
 
 	require.Equal(t, http.StatusOK, <-answered)
 	require.NoError(t, <-stopped)
+}
+
+// TestShutdownWaitsForNoSilence: a connection that was made and never used keeps
+// nothing up, while a request that has begun is let finish.
+func TestShutdownWaitsForNoSilence(t *testing.T) {
+	t.Parallel()
+
+	e := newEdge(t)
+	addr := strings.TrimPrefix(e.url, "http://")
+
+	silent, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+
+	slow, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+
+	_, err = io.WriteString(slow, "GET /healthz HTTP/1.1\r\n")
+	require.NoError(t, err)
+
+	time.Sleep(100 * time.Millisecond) // both are served by now
+
+	begun := time.Now()
+	stopped := make(chan error, 1)
+
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+
+		stopped <- e.server.Shutdown(ctx)
+	}()
+
+	_, err = silent.Read(make([]byte, 1))
+	require.Error(t, err)
+	require.NoError(t, silent.Close())
+
+	_, err = io.WriteString(slow, "Host: "+addr+"\r\nConnection: close\r\n\r\n")
+	require.NoError(t, err)
+
+	said, err := io.ReadAll(slow)
+	require.NoError(t, err)
+	require.Contains(t, string(said), "200 OK")
+	require.NoError(t, slow.Close())
+
+	require.NoError(t, <-stopped)
+	require.Less(t, time.Since(begun), 4*time.Second)
 }
 
 func TestRawBodySurvivesTheNextRequest(t *testing.T) {
