@@ -369,8 +369,9 @@ func (s *Server) update(key signals.Key, v verb, id string, command signals.Comm
 	return s.verdict(ctx, key, v, err)
 }
 
-// obeyed completes the state after a command. That has time of its own: however
-// late the verdict was, it was given.
+// obeyed completes the state after a command. It was obeyed, whatever the stores
+// say and however late: who is told that it failed would send it again, and a note
+// would be there twice.
 func (s *Server) obeyed(answer *signals.Answer, command *signals.Command) (signals.View, error) {
 	if another(answer.Command, command) {
 		return signals.View{}, keyReused()
@@ -379,9 +380,13 @@ func (s *Server) obeyed(answer *signals.Answer, command *signals.Command) (signa
 	ctx, cancel := context.WithTimeout(s.work, queryPatience)
 	defer cancel()
 
-	err := s.complete(ctx, &answer.View)
+	if err := s.complete(ctx, &answer.View); err != nil {
+		s.log.ErrorContext(ctx, "what only the stores know is left out of the answer to a command", slog.String("source", answer.View.Source),
+			slog.String("conversation", answer.View.ID), slog.Any("error", err))
+		filled(&answer.View)
+	}
 
-	return answer.View, err
+	return answer.View, nil
 }
 
 // another reports whether the digest is that of a command other than the one

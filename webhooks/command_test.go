@@ -287,24 +287,30 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// TestStoreTooSlow: whoever asked is told to come back, and not that something is
-// broken; repeating a command that holds changes nothing.
-func TestStoreTooSlow(t *testing.T) {
+// TestStoreFails: whoever asks is told to come back if it is only slow; a command
+// that was obeyed was obeyed.
+func TestStoreFails(t *testing.T) {
 	t.Parallel()
 
 	e := newEdge(t).obeys()
 	e.run(view("shop", "c", signals.StatusActive))
 	e.storeErr = fmt.Errorf("scan: %w", context.DeadlineExceeded)
 
-	for _, got := range []answer{
-		e.do(http.MethodPost, one+"accept", `{"agent_id":"bob"}`), e.do(http.MethodGet, strings.TrimSuffix(one, "/"), ""),
-	} {
-		got.isProblem(t, http.StatusServiceUnavailable, "unavailable")
-		require.NotEmpty(t, got.header.Get("Retry-After"))
-	}
+	got := e.do(http.MethodGet, strings.TrimSuffix(one, "/"), "")
+	got.isProblem(t, http.StatusServiceUnavailable, "unavailable")
+	require.NotEmpty(t, got.header.Get("Retry-After"))
 
 	e.storeErr = errDown
-	e.do(http.MethodPost, one+"accept", `{"agent_id":"bob"}`).isProblem(t, http.StatusInternalServerError, "internal")
+	e.do(http.MethodGet, strings.TrimSuffix(one, "/"), "").isProblem(t, http.StatusInternalServerError, "internal")
+
+	got = e.do(http.MethodPost, one+"notes", `{"text":"called back"}`)
+	require.Equal(t, http.StatusOK, got.status, got.body)
+
+	told := got.fields(t)
+	require.Equal(t, "active", told["status"])
+	require.Nil(t, told["ticket"])
+	require.Equal(t, []any{}, told["tags"])
+	require.Contains(t, e.log.String(), "left out of the answer to a command")
 }
 
 // TestCloseWhileTheTicketIsMade: the run refuses everything by then, but what a

@@ -257,6 +257,8 @@ func (s *Server) complete(ctx context.Context, view *signals.View) error {
 // merge adds what the inbox counted beside the workflow, so that applied,
 // late and ignored still add up to accepted, and makes empty lists of absent ones.
 func (s *Server) merge(ctx context.Context, view *signals.View) error {
+	filled(view)
+
 	waiting, err := s.deps.Inbox.InboxCounts(ctx, keyOfView(view), view.Session)
 	if err != nil {
 		return fmt.Errorf("count what waits: %w", err)
@@ -267,6 +269,11 @@ func (s *Server) merge(ctx context.Context, view *signals.View) error {
 	view.Ignored += waiting.Orphans
 	view.Accepted += waiting.Late + waiting.Orphans
 
+	return nil
+}
+
+// filled makes empty lists of absent ones.
+func filled(view *signals.View) {
 	if view.Tags == nil {
 		view.Tags = []string{}
 	}
@@ -274,8 +281,6 @@ func (s *Server) merge(ctx context.Context, view *signals.View) error {
 	if view.Clocks == nil {
 		view.Clocks = []signals.ViewClock{}
 	}
-
-	return nil
 }
 
 // temporalProblem turns a failed call into 503, whatever failed: a repeat may

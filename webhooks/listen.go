@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -19,10 +20,13 @@ const (
 	// so that its sender gets to see the answer instead of a reset.
 	lingerTime  = time.Second
 	lingerBytes = 8 << 20
-	// unheardTime is how long a stop waits for the first byte of a connection:
-	// browsers and clients open some that they never use. fasthttp would wait for
-	// five seconds (server.go, trackConn, v1.51), half of what a stop may take.
+	// unheardTime and halfTime are how long a stop waits for the first byte of a
+	// connection, and for the rest of a request that has begun to come: browsers
+	// and clients make connections that they never use, and what was not wholly
+	// sent was not accepted. fasthttp would wait for five and for ten seconds
+	// (server.go, trackConn, v1.51), which is all that a stop may take.
 	unheardTime = 200 * time.Millisecond
+	halfTime    = 2 * time.Second
 )
 
 // errNotListening says that Serve came before Listen.
@@ -94,10 +98,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return nil
 	}
 
-	unheard := time.AfterFunc(unheardTime, ln.closeUnheard)
+	ln.stop(time.Now())
+
 	err := s.app.ShutdownWithContext(ctx)
 
-	unheard.Stop()
 	s.cancel()
 
 	// Without Serve, or with connections that outlasted ctx, there is
@@ -126,6 +130,8 @@ type listener struct {
 
 	mu   sync.Mutex
 	open map[*conn]struct{}
+	// stopped is when the stop began.
+	stopped atomic.Pointer[time.Time]
 }
 
 func (l *listener) Accept() (net.Conn, error) {
@@ -165,16 +171,17 @@ func (l *listener) closeAll() error {
 	return err
 }
 
-// closeUnheard ends the connections over which nothing has come yet.
-func (l *listener) closeUnheard() {
+// stop bounds what is still read, of connections that are open and of those to
+// come.
+func (l *listener) stop(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
+	l.stopped.Store(&now)
+
 	for served := range l.open {
-		if !served.heard.Load() {
-			// Whoever serves it finds it closed, and says so itself.
-			_ = served.Conn.Close()
-		}
+		// One that is closed by now needs no bound.
+		_ = served.SetReadDeadline(time.Time{})
 	}
 }
 
@@ -191,11 +198,41 @@ type conn struct {
 // Read notes that something came.
 func (c *conn) Read(into []byte) (int, error) {
 	n, err := c.Conn.Read(into)
-	if n > 0 && !c.heard.Load() {
+	if c.heard.Load() {
+		return n, err //nolint:wrapcheck // fasthttp compares it
+	}
+
+	stopped := c.from.stopped.Load() != nil
+
+	switch {
+	case n > 0:
 		c.heard.Store(true)
+
+		if stopped {
+			_ = c.SetReadDeadline(time.Time{}) // there is more to wait for now
+		}
+	case stopped && errors.Is(err, os.ErrDeadlineExceeded):
+		return n, io.EOF // who has asked nothing gets no answer
 	}
 
 	return n, err //nolint:wrapcheck // fasthttp compares it
+}
+
+// SetReadDeadline takes the deadline, zero for none, or that of a stop if it is
+// sooner.
+func (c *conn) SetReadDeadline(until time.Time) error {
+	if began := c.from.stopped.Load(); began != nil {
+		last := began.Add(unheardTime)
+		if c.heard.Load() {
+			last = began.Add(halfTime)
+		}
+
+		if until.IsZero() || until.After(last) {
+			until = last
+		}
+	}
+
+	return c.Conn.SetReadDeadline(until) //nolint:wrapcheck // fasthttp compares it
 }
 
 // Close ends the connection. While data lies unread, closing would reset it,

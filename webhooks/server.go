@@ -255,8 +255,8 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 		s.linger(c)
 	}
 
-	// A problem that was said to be one was logged where it showed.
-	if _, said := errors.AsType[*problem](err); !said && p.Status >= http.StatusInternalServerError {
+	// What is unavailable was logged where it showed, but for what took too long.
+	if p.Status == http.StatusInternalServerError || errors.Is(err, context.DeadlineExceeded) {
 		s.log.Error("request failed", slog.String("method", c.Method()), slog.String("path", pathOf(c)),
 			slog.Int("status", p.Status), slog.Any("error", err))
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -346,38 +347,45 @@ func TestShutdownFinishesWhatWasAccepted(t *testing.T) {
 	require.NoError(t, <-stopped)
 }
 
-// TestShutdownWaitsForNoSilence: a connection that was made and never used keeps
-// nothing up, while a request that has begun is let finish.
+// TestShutdownWaitsForNoSilence: neither a connection that was made and never used
+// keeps a stop up, nor one over which half of a request came, while the rest of a
+// request may still come for a while.
 func TestShutdownWaitsForNoSilence(t *testing.T) {
 	t.Parallel()
 
 	e := newEdge(t)
 	addr := strings.TrimPrefix(e.url, "http://")
+	dial := func(said string) net.Conn {
+		conn, err := net.Dial("tcp", addr)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = conn.Close() })
 
-	silent, err := net.Dial("tcp", addr)
-	require.NoError(t, err)
+		_, err = io.WriteString(conn, said)
+		require.NoError(t, err)
 
-	slow, err := net.Dial("tcp", addr)
-	require.NoError(t, err)
+		return conn
+	}
 
-	_, err = io.WriteString(slow, "GET /healthz HTTP/1.1\r\n")
-	require.NoError(t, err)
+	silent, slow := dial(""), dial("GET /healthz HTTP/1.1\r\n")
+	halves := []net.Conn{
+		dial("G"), dial("\r\n"), dial("GET /healthz HTTP/1.1\r\nHost: "), dial("POST /webhooks/shop HTTP/1.1\r\nHost: " + addr +
+			"\r\nContent-Length: 50\r\n\r\n{"), dial("GET /healthz HTTP/1.1\r\nHost: " + addr + "\r\n\r\nGET /h"),
+	}
 
-	time.Sleep(100 * time.Millisecond) // both are served by now
+	time.Sleep(100 * time.Millisecond) // all are served by now
 
 	begun := time.Now()
 	stopped := make(chan error, 1)
 
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 
 		stopped <- e.server.Shutdown(ctx)
 	}()
 
-	_, err = silent.Read(make([]byte, 1))
+	_, err := silent.Read(make([]byte, 1))
 	require.Error(t, err)
-	require.NoError(t, silent.Close())
 
 	_, err = io.WriteString(slow, "Host: "+addr+"\r\nConnection: close\r\n\r\n")
 	require.NoError(t, err)
@@ -385,10 +393,17 @@ func TestShutdownWaitsForNoSilence(t *testing.T) {
 	said, err := io.ReadAll(slow)
 	require.NoError(t, err)
 	require.Contains(t, string(said), "200 OK")
-	require.NoError(t, slow.Close())
 
 	require.NoError(t, <-stopped)
 	require.Less(t, time.Since(begun), 4*time.Second)
+	require.NotContains(t, e.log.String(), "ERROR")
+
+	for _, half := range halves {
+		require.NoError(t, half.SetReadDeadline(time.Now().Add(time.Second)))
+
+		_, err := io.ReadAll(half)
+		require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
+	}
 }
 
 func TestRawBodySurvivesTheNextRequest(t *testing.T) {

@@ -118,7 +118,9 @@ func (m *Machine) TakeOffers(conversations int, now time.Time) []Addressed {
 			talk: t, session: t.Session, number: t.Number, attempt: t.Attempt, heard: t.Heard, what: t.Owes,
 		})
 
-		for _, what := range [...]owed{owesGone, owesBack, owesCheck, owesFree, owesRound, owesNone, owesOffer} {
+		// The invitation comes first: whoever was chosen may have gone before it left
+		// the desk, which a conversation that has not heard of it would not heed.
+		for _, what := range [...]owed{owesOffer, owesGone, owesBack, owesCheck, owesFree, owesRound, owesNone} {
 			if t.Owes&what != 0 {
 				said := m.message(t, what, at)
 				t.Stuck = what == owesFree && m.Rules.saves && !said.Free || what != owesFree && t.Stuck

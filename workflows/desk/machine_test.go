@@ -507,6 +507,27 @@ func TestGoneAndBackUnsaid(t *testing.T) {
 	require.Empty(t, s.hear())
 }
 
+// TestGoneBeforeTheInvitationLeft: a conversation heeds that the agent is gone only
+// once it was invited.
+func TestGoneBeforeTheInvitationLeft(t *testing.T) {
+	t.Parallel()
+
+	s := newScene(t, staff(1, "a"))
+	s.tell(1, request, "")
+	s.Tick(s.now)
+	require.Equal(t, []string{"1 offer a", "1 gone a removed"}, s.remove("a"))
+
+	// Nor does it turn around when nobody knows what arrived.
+	s = newScene(t, staff(1, "a"))
+	s.tell(1, request, "")
+	s.Tick(s.now)
+	require.Len(t, s.TakeOffers(10, s.now), 1)
+	_, err := s.PutAgent(signals.AgentWord{ID: "a", Status: signals.AgentOffline}, s.now)
+	require.NoError(t, err)
+	s.DispatchFailed()
+	require.Equal(t, []string{"1 offer a", "1 gone a offline"}, s.hear())
+}
+
 // TestWords of platforms come late and out of order.
 func TestWords(t *testing.T) {
 	t.Parallel()
