@@ -58,7 +58,7 @@ type Under struct {
 // is a backlog of others (internal_task_pollers.go, getNextPollRequest, v1.50):
 // a busy desk's next run began up to a second late, whatever its priority.
 type Worker struct {
-	each []sdkworker.Worker
+	queues []sdkworker.Worker
 }
 
 // LimitCache sets how many open conversations this process keeps. The SDK has one
@@ -95,10 +95,10 @@ func New(temporal client.Client, under Under, provided ...Activities) *Worker {
 		(&desk.Workflows{Under: under.Desk}).Register(queue)
 	}
 
-	worker := &Worker{each: []sdkworker.Worker{workflows, desks, deliveries}}
+	worker := &Worker{queues: []sdkworker.Worker{workflows, desks, deliveries}}
 
 	for _, each := range provided {
-		for _, queue := range worker.each {
+		for _, queue := range worker.queues {
 			each.Register(queue)
 		}
 	}
@@ -108,9 +108,9 @@ func New(temporal client.Client, under Under, provided ...Activities) *Worker {
 
 // Start starts the worker; its error says what Temporal refused.
 func (w *Worker) Start() error {
-	for i, queue := range w.each {
+	for i, queue := range w.queues {
 		if err := queue.Start(); err != nil {
-			(&Worker{each: w.each[:i]}).Stop()
+			(&Worker{queues: w.queues[:i]}).Stop()
 
 			return fmt.Errorf("start the worker: %w", err)
 		}
@@ -123,7 +123,7 @@ func (w *Worker) Start() error {
 func (w *Worker) Stop() {
 	var stopping sync.WaitGroup
 
-	for _, queue := range w.each {
+	for _, queue := range w.queues {
 		stopping.Go(queue.Stop)
 	}
 

@@ -3,18 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/sdk/client"
-
 	"github.com/parleyhq/parley/activities/desk"
 	"github.com/parleyhq/parley/activities/outbound"
-	"github.com/parleyhq/parley/signals"
 	"github.com/parleyhq/parley/webhooks/desks"
 	"github.com/parleyhq/parley/webhooks/presence"
 	"github.com/parleyhq/parley/workflows/policy"
@@ -28,8 +23,6 @@ const (
 	deskWatch = 15 * time.Second
 	// deskFirstLook is when the measuring begins: by then desks have been started.
 	deskFirstLook = 5 * time.Second
-	// deskTask is as for every workflow of Parley's.
-	deskTask = 2 * time.Second
 )
 
 // seating are the activities of desks.
@@ -132,7 +125,7 @@ func (s *system) openDesk(ctx context.Context, name string) bool {
 	ctx, cancel := context.WithTimeout(ctx, deskTry)
 	defer cancel()
 
-	if err := s.reload(ctx, name); err != nil {
+	if err := s.board.Reload(ctx, name); err != nil {
 		if ctx.Err() == nil {
 			s.log.WarnContext(ctx, "a desk could not be started; it is tried again", slog.String("desk", name), slog.Any("error", err))
 		}
@@ -141,27 +134,4 @@ func (s *system) openDesk(ctx context.Context, name string) bool {
 	}
 
 	return true
-}
-
-func (s *system) reload(ctx context.Context, name string) error {
-	start := s.temporal.NewWithStartWorkflowOperation(client.StartWorkflowOptions{
-		ID: signals.DeskWorkflowID(name), TaskQueue: signals.DeskTaskQueue, WorkflowTaskTimeout: deskTask, StaticSummary: "Desk " + name,
-		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-	}, signals.DeskWorkflow)
-
-	handle, err := s.temporal.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
-		StartWorkflowOperation: start,
-		UpdateOptions: client.UpdateWorkflowOptions{
-			UpdateName: signals.ReloadUpdate, WaitForStage: client.WorkflowUpdateStageCompleted, Args: []any{struct{}{}},
-		},
-	})
-	if err != nil {
-		return fmt.Errorf("start desk %s: %w", name, err)
-	}
-
-	if err := handle.Get(ctx, nil); err != nil {
-		return fmt.Errorf("let desk %s read its configuration: %w", name, err)
-	}
-
-	return nil
 }

@@ -58,6 +58,12 @@ func (b *Board) Choose(ctx context.Context, name string, choices signals.Choices
 	return chosen, err
 }
 
+// Reload starts a desk that does not run, and has one that does read its
+// configuration again. The errors are those of [Board.View].
+func (b *Board) Reload(ctx context.Context, name string) error {
+	return b.update(ctx, name, "", signals.ReloadUpdate, struct{}{}, nil)
+}
+
 // update commands a desk, which is started if it does not run.
 func (b *Board) update(ctx context.Context, name, id, update string, arg, into any) error {
 	if !b.Known(name) {

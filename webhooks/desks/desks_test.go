@@ -408,6 +408,11 @@ func TestCommands(t *testing.T) {
 	chosen, err := board.Choose(t.Context(), "support", signals.Choices{Choices: make([]signals.ChoiceAsk, 2)})
 	require.NoError(t, err)
 	require.Equal(t, []string{"bo", ""}, chosen.Agents)
+
+	require.NoError(t, board.Reload(t.Context(), "support"))
+	require.Equal(t, signals.ReloadUpdate, c.updates[2].UpdateName)
+	require.Equal(t, "desk:support", c.starts[2].ID, "it is started to read the configuration")
+	require.ErrorIs(t, board.Reload(t.Context(), "sales"), desks.ErrUnknown)
 }
 
 // TestLook tells who stands where, and of which desks nobody knows.
