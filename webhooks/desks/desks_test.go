@@ -134,7 +134,7 @@ type handle struct {
 }
 
 func (h handle) Get(_ context.Context, into any) error {
-	if h.err != nil {
+	if h.err != nil || into == nil { // as the SDK's
 		return h.err
 	}
 
