@@ -24,7 +24,7 @@ func endScenes() []scene {
 			name: "to-spare", policy: `accept: {timeout: 6s, rounds: 1, end: "desk:spare"}`, desk: "agents: [{id: to-spare-a}]",
 		},
 		{name: "spare", desk: "agents: [{id: spare-a}]"},
-		{name: "too-long", policy: "queue: {max_wait: 10s, end: close}" + closeout, desk: "agents: [{id: too-long-a}]"},
+		{name: "too-long", policy: "queue: {max_wait: 15s, end: close}" + closeout, desk: "agents: [{id: too-long-a}]"},
 		{name: "stays", policy: "accept: {rounds: 1}, queue: {max_wait: 1s, end: wait}", desk: "agents: [{id: stays-a, status: not_accepting}]"},
 	}
 }
